@@ -1,0 +1,56 @@
+"""``matsearch config``."""
+
+import json
+from typing import Any
+
+import yaml
+
+from matsearch.cli.console import print_json, print_line
+from matsearch.core.config import SearchConfig
+from matsearch.core.resources import find
+from matsearch.graph.api import resolve_config
+
+
+def check(config: str, overrides: dict[str, Any], *, as_json: bool) -> None:
+    """Check a configuration and everything it names."""
+    from matsearch.pipeline.campaign import campaign_id
+    from matsearch.pipeline.tools import build_tools
+
+    search = resolve_config(config, overrides)
+    tools = build_tools(search)
+    facts = {
+        "campaign_id": campaign_id(search, tools),
+        "potential": f"{tools.potential.info.name} {tools.potential.info.version}",
+        "hull": tools.hull.info.document(),
+        "seeds": len(tools.seeds),
+        "templates": len(tools.templates),
+        "proposals": search.population.proposals * search.budget.generations,
+    }
+    if as_json:
+        print_json(facts)
+        return
+    hull = tools.hull.info
+    print_line(f"{config} is fine: campaign {facts['campaign_id']}")
+    print_line(
+        f"  potential {facts['potential']}, hull {hull.name} with {hull.n_phases} phases ({hull.scheme_id})"
+    )
+    print_line(
+        f"  {len(tools.seeds)} seeds, {len(tools.templates)} templates, {facts['proposals']} proposals in all"
+    )
+
+
+def print_schema() -> None:
+    """Print the JSON Schema."""
+    print_json(SearchConfig.model_json_schema())
+
+
+def show_config(config: str, overrides: dict[str, Any], *, resolved: bool, as_json: bool) -> None:
+    """Print a configuration as written or as understood."""
+    search = resolve_config(config, overrides)
+    if as_json:
+        print_json(search.model_dump(mode="json", exclude_unset=not resolved))
+    elif resolved or overrides:
+        plain = json.loads(search.model_dump_json(exclude_unset=not resolved))
+        print_line(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True).rstrip())
+    else:
+        print_line(find("configs", config).read_text(encoding="utf-8").rstrip())

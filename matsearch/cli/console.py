@@ -1,0 +1,91 @@
+"""How things look: tables and lines for people, JSON for programs."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from matsearch.core.campaign import CampaignRecord
+from matsearch.pipeline.funnel import Funnel, below_hull_word, hull_sentence
+from matsearch.pipeline.result import SearchResult
+
+_COLUMNS = {
+    "rank": ("#", "right"),
+    "formula": ("formula", "left"),
+    "spacegroup": ("space group", "left"),
+    "n_atoms": ("atoms", "right"),
+    "energy_above_hull": ("E above hull (eV/atom)", "right"),
+    "operator": ("operator", "left"),
+    "generation": ("gen", "right"),
+    "note": ("known phase", "left"),
+    "candidate_id": ("id", "left"),
+}
+
+
+def print_json(value: Any) -> None:
+    """Print JSON on standard output."""
+    typer.echo(json.dumps(value, indent=2, allow_nan=False))
+
+
+def print_line(text: str = "") -> None:
+    """Print a line on standard output."""
+    typer.echo(text)
+
+
+def print_result(result: SearchResult, n: int) -> None:
+    """Print the ranked table, the funnel and what the numbers mean."""
+    rows = result.rows(n)
+    if rows:
+        print_ranked(rows)
+    else:
+        print_line("No crystal was scored.")
+    print_line(hull_sentence(result.record))
+    print_line(funnel_sentence(result.record, result.funnel))
+
+
+def print_ranked(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print the ranked table."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for title, side in _COLUMNS.values():
+        table.add_column(title, justify=side, no_wrap=True)  # type: ignore[arg-type]
+    for row in rows:
+        cells = {**row, "energy_above_hull": f"{row['energy_above_hull']:+.3f}", "note": _note(row)}
+        table.add_row(*(_text(cells[key]) for key in _COLUMNS))
+    Console(width=None if Console().is_terminal else 140, highlight=False).print(table)
+
+
+def print_counts(title: str, counts: Mapping[str, Any]) -> None:
+    """Print names and numbers, one a line."""
+    print_line(title)
+    width = max((len(name) for name in counts), default=0)
+    for name, number in counts.items():
+        print_line(f"  {name:<{width}}  {number}")
+
+
+def funnel_sentence(record: CampaignRecord, funnel: Funnel) -> str:
+    """Return the funnel in one paragraph, every count with its denominator."""
+    return (
+        f"Asked {funnel.asked}, parsed {funnel.parsed}, valid {funnel.valid}, unique {funnel.unique}, "
+        f"relaxed {funnel.relaxed}, scored {funnel.scored}, distinct {funnel.distinct}.\n"
+        f"Of {funnel.distinct} distinct: {funnel.metastable} under 0.1 eV/atom, {funnel.near_stable} under 0.03, "
+        f"{funnel.below_hull} {below_hull_word(record)} ({funnel.flagged} flagged as too good to be true).\n"
+        f"Known phases met: {funnel.rediscovered} rediscovered by structure, {funnel.kept} kept by their own "
+        f"descendants, {funnel.composition_and_energy_matched} by composition and energy alone; "
+        f"{funnel.unmatched} crystals match none."
+    )
+
+
+def _note(row: Mapping[str, Any]) -> str:
+    if row["flags"]:
+        return str(row["flags"])
+    words = {"rediscovery": "rediscovered", "kept": "kept", "composition_and_energy_match": "same energy as"}
+    return f"{words[row['match']]} {row['known_phase']}" if row["match"] else ""
+
+
+def _text(value: Any) -> str:
+    from rich.markup import escape
+
+    return "" if value is None else escape(str(value))

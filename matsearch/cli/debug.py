@@ -1,0 +1,91 @@
+"""``matsearch debug``."""
+
+import logging
+from collections.abc import Callable
+
+from matsearch.cli.console import print_json, print_line
+from matsearch.cli.lookup import find_candidate, opened
+from matsearch.core.config import parse_config
+from matsearch.core.errors import InputError
+from matsearch.core.records import Candidate
+from matsearch.hull.stage import place
+from matsearch.parse.sanity import check_sanity
+from matsearch.pipeline.steps import as_proposed
+from matsearch.pipeline.tools import Tools, build_tools
+from matsearch.relax.engine import InProcessEngine
+from matsearch.relax.stage import relax
+
+
+def debug_candidate(candidate_id: str, stage: str, store: str | None, *, as_json: bool) -> None:
+    """Take one candidate through the stages up to one, the last with its log."""
+    if stage not in _STAGES:
+        raise InputError(f"no stage {stage!r}", f"stages are {', '.join(_STAGES)}")
+    with opened(store) as repository:
+        candidate = find_candidate(repository, candidate_id)
+        record = repository.get_campaign(candidate.campaign_id)
+    if record is None:
+        raise InputError(f"campaign {candidate.campaign_id} is not in the store", "is this the right store?")
+    tools = build_tools(parse_config(record.config))
+    candidate = as_proposed(candidate)
+    names = list(_STAGES)
+    for name in names[: names.index(stage) + 1]:
+        _log_to_screen(enabled=name == stage)
+        candidate = _STAGES[name](candidate, tools)
+    if as_json:
+        print_json(candidate.document())
+        return
+    _print_outcome(candidate, stage)
+
+
+def _parse(candidate: Candidate, tools: Tools) -> Candidate:
+    return check_sanity([candidate], tools.limits, tools.config.sanity)[0]
+
+
+def _relax(candidate: Candidate, tools: Tools) -> Candidate:
+    from matsearch.store import open_repository
+
+    engine = InProcessEngine(tools.config.potential)
+    cache = open_repository("sqlite://:memory:")
+    try:
+        return relax([candidate], tools.potential.info, tools.config.relax, engine, cache, "debug")[0]
+    finally:
+        cache.close()
+
+
+def _hull(candidate: Candidate, tools: Tools) -> Candidate:
+    return place([candidate], tools.hull)[0]
+
+
+def _properties(candidate: Candidate, tools: Tools) -> Candidate:
+    for evaluator in tools.evaluators:
+        candidate = evaluator.evaluate([candidate])[0]
+    return candidate
+
+
+_STAGES: dict[str, Callable[[Candidate, Tools], Candidate]] = {
+    "parse": _parse,
+    "relax": _relax,
+    "hull": _hull,
+    "properties": _properties,
+}
+
+
+def _log_to_screen(*, enabled: bool) -> None:
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("matsearch").setLevel(logging.DEBUG if enabled else logging.WARNING)
+
+
+def _print_outcome(candidate: Candidate, stage: str) -> None:
+    if candidate.verdict:
+        print_line(f"{candidate.verdict.kind} in {candidate.verdict.stage}: {candidate.verdict.detail}")
+        if candidate.verdict.traceback:
+            print_line(candidate.verdict.traceback)
+    elif candidate.placement:
+        print_line(
+            f"{candidate.placement.energy_above_hull:+.4f} eV/atom above {candidate.placement.hull_name}"
+        )
+    elif candidate.relaxation:
+        relaxation = candidate.relaxation
+        print_line(f"relaxed to {relaxation.energy_per_atom:.4f} eV/atom in {relaxation.n_steps} steps")
+    else:
+        print_line(f"{stage}: passed")

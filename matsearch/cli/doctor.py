@@ -1,0 +1,136 @@
+"""``matsearch doctor``."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from matsearch.cli.console import print_json, print_line
+from matsearch.core.errors import MatsearchError
+from matsearch.core.model import Record
+from matsearch.core.resources import available
+from matsearch.core.settings import Settings
+
+PACKAGES = ("jobflow", "atomate2", "pymatgen", "openai", "torch", "fireworks", "mp-api", "chgnet", "ase")
+OPTIONAL = {
+    "jobflow-remote": "remote",
+    "gpaw": "gpaw",
+    "mace-torch": "mace",
+    "torch-sim-atomistic": "torchsim",
+}
+LOW_DISK_GB = 2.0
+
+
+class Check(Record):
+    """One thing looked at."""
+
+    name: str
+    ok: bool
+    detail: str
+    remedy: str = ""
+
+
+def run_doctor(store: str | None, *, as_json: bool) -> None:
+    """Look at everything, print it, and exit with 1 if something is wrong."""
+    uri = store or Settings().store
+    checks = [
+        _python(),
+        *map(_package, PACKAGES),
+        _weights(),
+        _store(uri),
+        _disk(),
+        _jobstore(),
+        _share(),
+        _extras(),
+    ]
+    healthy = all(check.ok for check in checks)
+    if as_json:
+        print_json({"ok": healthy, "checks": [check.document() for check in checks]})
+    else:
+        for check in checks:
+            mark = "ok " if check.ok else "BAD"
+            print_line(
+                f"{mark} {check.name}: {check.detail}" + (f" -> {check.remedy}" if check.remedy else "")
+            )
+    if not healthy:
+        raise SystemExit(1)
+
+
+def _python() -> Check:
+    fits = (3, 11) <= sys.version_info[:2] <= (3, 13)
+    remedy = "" if fits else "use Python 3.11 to 3.13"
+    return Check(name="python", ok=fits, detail=sys.version.split()[0], remedy=remedy)
+
+
+def _package(name: str) -> Check:
+    try:
+        return Check(name=name, ok=True, detail=version(name))
+    except PackageNotFoundError:
+        return Check(name=name, ok=False, detail="not installed", remedy=f"pip install {name}")
+
+
+def _weights() -> Check:
+    from matsearch.potentials import load_potential
+
+    return _tried("CHGNet weights", lambda: f"sha256 {load_potential('chgnet').info.sha256[:12]}")
+
+
+def _store(uri: str) -> Check:
+    from matsearch.store import open_repository, store_exists
+
+    # what stands before an @ may be a password
+    shown = "://".join((uri.partition("://")[0], uri.partition("://")[2].rpartition("@")[2]))
+
+    def look() -> str:
+        if not store_exists(uri):
+            return f"{shown} does not exist yet; the first run makes it"
+        repository = open_repository(uri)
+        try:
+            return f"{shown}, {len(repository.list_campaigns())} campaigns"
+        finally:
+            repository.close()
+
+    return _tried("store", look)
+
+
+def _disk() -> Check:
+    free = shutil.disk_usage(Path.cwd()).free / 1e9
+    remedy = "" if free > LOW_DISK_GB else "free some space: a long campaign needs a few GB"
+    return Check(name="disk", ok=free > LOW_DISK_GB, detail=f"{free:.1f} GB free here", remedy=remedy)
+
+
+def _jobstore() -> Check:
+    file = os.environ.get("JOBFLOW_CONFIG_FILE")
+    detail = (
+        f"jobflow's, from {file}" if file else "in memory (transport only; the store above is the record)"
+    )
+    return Check(name="job store", ok=True, detail=detail)
+
+
+def _share() -> Check:
+    names = available("configs")
+    return Check(name="configs", ok=bool(names), detail=", ".join(names) or "none found", remedy="")
+
+
+def _extras() -> Check:
+    found = [name for name in OPTIONAL if not isinstance(_version(name), PackageNotFoundError)]
+    missing = [f"matsearch[{OPTIONAL[name]}]" for name in OPTIONAL if name not in found]
+    return Check(
+        name="extras", ok=True, detail=f"have {', '.join(found) or 'none'}; can add {', '.join(missing)}"
+    )
+
+
+def _version(name: str) -> str | PackageNotFoundError:
+    try:
+        return version(name)
+    except PackageNotFoundError as error:
+        return error
+
+
+def _tried(name: str, look: Callable[[], str]) -> Check:
+    try:
+        return Check(name=name, ok=True, detail=look())
+    except MatsearchError as error:
+        return Check(name=name, ok=False, detail=error.message, remedy=error.remedy)

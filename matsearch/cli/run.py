@@ -1,0 +1,82 @@
+"""``matsearch run``."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from matsearch.cli.console import print_json, print_line, print_result
+from matsearch.cli.progress import shown_progress
+from matsearch.core.config import SearchConfig
+from matsearch.core.settings import Settings
+from matsearch.graph.api import resolve_config
+from matsearch.graph.local import run_campaign
+from matsearch.pipeline.campaign import similar_campaigns
+from matsearch.pipeline.result import SearchResult, load_result
+from matsearch.store import open_repository
+
+
+def run_search(
+    config: str,
+    references: Path | None,
+    store: str | None,
+    overrides: dict[str, Any],
+    n: int,
+    *,
+    as_json: bool,
+) -> None:
+    """Run a search with progress and print its table."""
+    if references is not None:
+        overrides = {**overrides, "reference.source": str(references)}
+    search = resolve_config(config, overrides)
+    uri = store or Settings().store
+    began = time.monotonic()
+    _say_what_is_near(search, uri, as_json=as_json)
+    with shown_progress():
+        record = run_campaign(search, uri)
+    repository = open_repository(uri)
+    try:
+        result = load_result(repository, record)
+        work = repository.work_summary(record.campaign_id)
+    finally:
+        repository.close()
+    seconds = time.monotonic() - began
+    if as_json:
+        print_json(_document(result, n, seconds, lost=work.lost, store=uri))
+        return
+    print_result(result, n)
+    print_line(f"Search: {seconds:.0f} s, {work.finished} relaxations committed, {work.lost} lost in flight.")
+    _print_next(result, uri)
+
+
+def _document(result: SearchResult, n: int, seconds: float, *, lost: int, store: str) -> dict[str, Any]:
+    return {
+        "campaign_id": result.record.campaign_id,
+        "store": store,
+        "seconds": round(seconds, 1),
+        "lost_in_flight": lost,
+        "hull": result.record.provenance["hull"],
+        "funnel": result.funnel.document(),
+        "top": result.rows(n),
+    }
+
+
+def _say_what_is_near(search: SearchConfig, uri: str, *, as_json: bool) -> None:
+    repository = open_repository(uri)
+    try:
+        lines = similar_campaigns(search, repository)
+    finally:
+        repository.close()
+    if not as_json:
+        for line in lines:
+            print_line(line)
+
+
+def _print_next(result: SearchResult, uri: str) -> None:
+    option = "" if uri == Settings().store else f" --store {uri}"
+    best = next(iter(result.ranked), None)
+    print_line("These proposals came from classical operators, not from a language model.")
+    print_line("Next:")
+    if best is not None:
+        print_line(f"  matsearch show {best.candidate_id}{option}")
+    print_line(f"  matsearch export {result.record.campaign_id} --to crystals{option}")
+    print_line(f"  matsearch status {result.record.campaign_id}{option}")

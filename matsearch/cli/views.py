@@ -1,0 +1,118 @@
+"""``status``, ``top``, ``show`` and ``export``."""
+
+from pathlib import Path
+
+from matsearch.cli.console import print_counts, print_json, print_line, print_ranked
+from matsearch.cli.lookup import find_campaign, find_candidate, opened
+from matsearch.core.records import Candidate
+from matsearch.export.folder import write_folder
+from matsearch.pipeline.funnel import hull_sentence
+from matsearch.pipeline.result import load_result
+
+
+def show_status(campaign: str | None, store: str | None, *, as_json: bool) -> None:
+    """Print how far a campaign is."""
+    with opened(store) as repository:
+        record = find_campaign(repository, campaign)
+        result = load_result(repository, record)
+        verdicts = repository.verdict_counts(record.campaign_id)
+        work = repository.work_summary(record.campaign_id)
+    state = record.state
+    planned = record.config["budget"]["generations"]
+    if as_json:
+        print_json(
+            {
+                "campaign_id": record.campaign_id,
+                "status": state.status,
+                "generation": state.generation,
+                "history": [summary.document() for summary in state.history],
+                "funnel": result.funnel.document(),
+                "verdicts": verdicts,
+                "work": {**work.document(), "lost": work.lost},
+                "hull": record.provenance["hull"],
+            }
+        )
+        return
+    print_line(
+        f"{record.campaign_id}: {state.status}, {state.generation} generations done, {planned} in its config"
+    )
+    print_counts("Funnel", result.funnel.document())
+    print_counts("Verdicts", verdicts)
+    print_counts("Relaxations", {**work.document(), "lost in flight": work.lost})
+    print_line(hull_sentence(record))
+
+
+def show_top(campaign: str | None, n: int, store: str | None, *, as_json: bool) -> None:
+    """Print the best distinct crystals."""
+    with opened(store) as repository:
+        result = load_result(repository, find_campaign(repository, campaign))
+    if as_json:
+        print_json({"campaign_id": result.record.campaign_id, "top": result.rows(n)})
+        return
+    print_ranked(result.rows(n))
+    print_line(hull_sentence(result.record))
+
+
+def show_candidate(candidate_id: str, store: str | None, *, as_json: bool) -> None:
+    """Print one candidate."""
+    with opened(store) as repository:
+        candidate = find_candidate(repository, candidate_id)
+    if as_json:
+        print_json(candidate.document())
+        return
+    _print_candidate(candidate)
+
+
+def export_campaign(
+    campaign: str | None, to: Path, n: int | None, store: str | None, *, as_json: bool
+) -> None:
+    """Write a campaign's crystals to a folder."""
+    with opened(store) as repository:
+        result = load_result(repository, find_campaign(repository, campaign))
+    files = write_folder(result.record, list(result.ranked[:n]), result.rows(n), to)
+    if as_json:
+        print_json({"folder": str(to), "files": files})
+        return
+    print_line(
+        f"{min(n or len(result.ranked), len(result.ranked))} crystals in {to}: {', '.join(files[:4])}, ..."
+    )
+
+
+def _print_candidate(candidate: Candidate) -> None:
+    lineage = candidate.lineage
+    made = ", ".join(f"{key} {value}" for key, value in lineage.details.items())
+    print_line(f"{candidate.candidate_id}  {candidate.formula}  {candidate.spacegroup or ''}".rstrip())
+    print_line(
+        f"  campaign    {candidate.campaign_id}, generation {candidate.generation}, slot {candidate.slot}"
+    )
+    print_line(f"  made by     {lineage.operator} from {', '.join(lineage.parent_ids) or 'nothing'} ({made})")
+    if candidate.verdict:
+        print_line(
+            f"  ended       {candidate.verdict.kind} in {candidate.verdict.stage}: {candidate.verdict.detail}"
+        )
+    _print_energies(candidate)
+    if candidate.match:
+        print_line(f"  known as    {candidate.match.known_id} (by {candidate.match.kind.replace('_', ' ')})")
+    if candidate.duplicate_of:
+        print_line(f"  same as     {candidate.duplicate_of}")
+    if candidate.best_structure is not None:
+        print_line("  crystal     " + ("relaxed" if candidate.relaxation else "as proposed"))
+        print_line("\n".join(f"    {line}" for line in str(candidate.best_structure).splitlines()))
+
+
+def _print_energies(candidate: Candidate) -> None:
+    relaxation, placement = candidate.relaxation, candidate.placement
+    if relaxation:
+        steps = f"{relaxation.n_steps} steps, fmax {relaxation.fmax:.3f} eV/A, volume x{relaxation.volume_ratio:.3f}"
+        print_line(
+            f"  relaxed     {relaxation.energy_per_atom:.4f} eV/atom by {relaxation.potential} ({steps})"
+        )
+    if relaxation and relaxation.magmoms:
+        print_line(f"  moments     {' '.join(f'{m:.2f}' for m in relaxation.magmoms)} muB")
+    if placement:
+        products = " + ".join(f"{share:.2f} {name}" for name, share in placement.decomposition.items())
+        print_line(
+            f"  above hull  {placement.energy_above_hull:+.4f} eV/atom against {placement.hull_name}: {products}"
+        )
+    for name, value in candidate.properties.items():
+        print_line(f"  {name}  {value.value:.4g} {value.unit}")

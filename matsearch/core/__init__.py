@@ -1,0 +1,1 @@
+"""The vocabulary every other package shares: records, protocols, keys, random streams, configuration."""

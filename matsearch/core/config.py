@@ -1,0 +1,262 @@
+"""What a search wants: the YAML schema. What changes the answer is apart from how it is executed."""
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from matsearch.core.errors import ConfigError
+from matsearch.core.keys import content_key
+
+
+class Section(BaseModel):
+    """A part of a configuration: unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class SystemSection(Section):
+    """The chemistry searched."""
+
+    elements: Annotated[
+        tuple[str, ...], Field(min_length=1, description="Element symbols, e.g. [Li, Fe, P, O].")
+    ]
+    max_atoms: Annotated[int, Field(ge=1, le=500, description="Largest proposed cell, in atoms.")] = 20
+
+    @field_validator("elements")
+    @classmethod
+    def _known_and_sorted(cls, symbols: tuple[str, ...]) -> tuple[str, ...]:
+        from pymatgen.core import Element
+
+        for symbol in symbols:
+            if not Element.is_valid_symbol(symbol) or symbol in {"D", "T"}:
+                raise ValueError(f"{symbol!r} is no element")
+        return tuple(sorted(set(symbols)))
+
+
+class PotentialSection(Section):
+    """The potential that relaxes."""
+
+    name: Annotated[str, Field(description="chgnet, or toy (no chemistry: for trying things out).")] = (
+        "chgnet"
+    )
+    version: Annotated[str | None, Field(description="For chgnet: 0.3.0, 0.2.0 or r2scan.")] = None
+
+
+class RelaxSection(Section):
+    """How crystals are relaxed, and which ends are not believed."""
+
+    fmax: Annotated[float, Field(gt=0, description="Convergence of forces and cell, eV/angstrom.")] = 0.1
+    max_steps: Annotated[int, Field(ge=1, description="Optimizer steps before not_converged.")] = 300
+    optimizer: Annotated[Literal["lbfgs", "fire"], Field(description="ASE optimizer.")] = "lbfgs"
+    max_volume_ratio: Annotated[float, Field(gt=1, description="Above it: exploded (relaxed/proposed).")] = (
+        3.0
+    )
+    min_volume_ratio: Annotated[float, Field(gt=0, lt=1, description="Below it: collapsed.")] = 0.3
+    min_distance: Annotated[
+        float, Field(gt=0, description="Atoms closer than this (angstrom): overlapping.")
+    ] = 0.6
+    max_energy_per_atom: Annotated[float, Field(gt=0, description="Above |this| (eV/atom): exploded.")] = (
+        200.0
+    )
+
+
+class SanitySection(Section):
+    """What a proposal must look like before any work is spent on it."""
+
+    min_distance_ratio: Annotated[
+        float, Field(gt=0, lt=1.5, description="Shortest distance over the sum of covalent radii.")
+    ] = 0.5
+    min_volume_per_atom: Annotated[float, Field(gt=0, description="Cubic angstrom per atom.")] = 3.0
+    max_volume_per_atom: Annotated[float, Field(gt=0, description="Cubic angstrom per atom.")] = 120.0
+
+
+class ReferenceSection(Section):
+    """The hull that energies are measured against."""
+
+    source: Annotated[
+        str, Field(description="'embedded', 'toy', or a file of pymatgen entries (.json or .json.gz).")
+    ] = "embedded"
+    scheme: Annotated[str | None, Field(description="Scheme of the file's energies after corrections.")] = (
+        None
+    )
+    corrections: Annotated[
+        Literal["none", "mp2020"], Field(description="Applied to the file's entries when it is read.")
+    ] = "none"
+    complete: Annotated[
+        bool, Field(description="The file holds every known phase of the system: 'stable' may be said.")
+    ] = False
+
+
+class SeedSection(Section):
+    """Where the first parents come from."""
+
+    source: Annotated[
+        str,
+        Field(description="'embedded' (known crystals of the system), or a folder or file of CIF/POSCAR."),
+    ] = "embedded"
+    templates: Annotated[
+        bool, Field(description="Substitution may borrow patterns of other chemistries.")
+    ] = True
+    exclude: Annotated[
+        tuple[str, ...], Field(description="Formulas or ids left out of seeds and templates.")
+    ] = ()
+
+
+class ProposeSection(Section):
+    """Who proposes."""
+
+    operators: Annotated[
+        dict[Literal["substitution", "strain", "permutation"], Annotated[float, Field(ge=0)]],
+        Field(description="Relative share of each operator."),
+    ] = {"substitution": 0.6, "strain": 0.2, "permutation": 0.2}
+
+    @field_validator("operators")
+    @classmethod
+    def _some_share(cls, shares: dict[str, float]) -> dict[str, float]:
+        if sum(shares.values()) <= 0:
+            raise ValueError("at least one operator needs a share above 0")
+        return shares
+
+
+class PopulationSection(Section):
+    """Sizes of a generation."""
+
+    proposals: Annotated[int, Field(ge=1, description="Slots a generation: one proposal each.")] = 20
+    parents: Annotated[int, Field(ge=1, description="Survivors that the next generation builds on.")] = 10
+
+
+class BudgetSection(Section):
+    """When to stop. May be raised later: the campaign goes on."""
+
+    generations: Annotated[int, Field(ge=1)] = 5
+
+
+class Objective(Section):
+    """One quantity to optimise, in order of importance."""
+
+    name: Annotated[str, Field(description="energy_above_hull, or a property by name.")] = "energy_above_hull"
+    direction: Literal["minimize", "maximize"] = "minimize"
+
+
+class ExecutionSection(Section):
+    """How it is run. Changes no answer."""
+
+    workers: Annotated[
+        int | None, Field(ge=0, description="Processes; 0 is in this one; null: settings.")
+    ] = None
+    time_limit_s: Annotated[
+        float, Field(gt=0, description="Wall clock of one relaxation; then it is killed.")
+    ] = 300.0
+    batch_size: Annotated[
+        int, Field(ge=0, description="Candidates a Screen job; 0 is the whole generation.")
+    ] = 0
+
+
+class SearchConfig(Section):
+    """A search, complete. ``matsearch config schema`` prints this as JSON Schema."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    description: str = ""
+    seed: Annotated[int, Field(ge=0, description="The one seed.")] = 0
+    system: SystemSection
+    potential: PotentialSection = PotentialSection()
+    relax: RelaxSection = RelaxSection()
+    sanity: SanitySection = SanitySection()
+    reference: ReferenceSection = ReferenceSection()
+    seeds: SeedSection = SeedSection()
+    propose: ProposeSection = ProposeSection()
+    population: PopulationSection = PopulationSection()
+    objectives: Annotated[tuple[Objective, ...], Field(min_length=1)] = (Objective(),)
+    budget: BudgetSection = BudgetSection()
+    execution: ExecutionSection = ExecutionSection()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "SearchConfig":
+        names = [objective.name for objective in self.objectives]
+        if len(set(names)) < len(names):
+            raise ValueError(f"objectives: the same name twice in {names}")
+        if self.sanity.min_volume_per_atom >= self.sanity.max_volume_per_atom:
+            raise ValueError("sanity: min_volume_per_atom must be below max_volume_per_atom")
+        return self
+
+    def physics(self) -> dict[str, Any]:
+        """Return the part that changes answers: all but description, budget and execution."""
+        return self.model_dump(mode="json", exclude={"description", "budget", "execution"})
+
+    def physics_key(self, **provenance: str) -> str:
+        """Return the content key of the physics with the sha256 of what it names (potential, hull, seeds)."""
+        return content_key("campaign/1", {"config": self.physics(), "provenance": provenance})
+
+
+def load_config(path: Path, overrides: Mapping[str, Any] | None = None) -> SearchConfig:
+    """Read a YAML file, apply overrides by dotted key and check it.
+
+    Raises
+    ------
+    ConfigError
+        Naming the key's path, the value and what would be right.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {path}: {error}", "check the path and its permissions") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(
+            f"{path} is not valid YAML: {' '.join(str(error).split())}", "mend that line"
+        ) from error
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path} holds {type(data).__name__}, not keys and values", "see `matsearch init`")
+    for dotted, value in (overrides or {}).items():
+        _set(data, dotted, value)
+    return parse_config(data, str(path))
+
+
+def parse_config(data: Mapping[str, Any], origin: str = "config") -> SearchConfig:
+    """Check a mapping and return the configuration.
+
+    Raises
+    ------
+    ConfigError
+        Naming the key's path, the value and what would be right.
+    """
+    try:
+        return SearchConfig.model_validate(data)
+    except ValidationError as error:
+        lines = [_explain(item) for item in error.errors()]
+        raise ConfigError(
+            f"{origin}: {'; '.join(lines)}", "`matsearch config schema` lists all keys"
+        ) from error
+
+
+def _explain(item: Any) -> str:
+    path = ".".join(str(part) for part in item["loc"] if part != "[key]") or "the file"
+    if item["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(item["loc"][-1]), _keys_at(item["loc"][:-1]), n=1)
+        return f"{path}: unknown key" + (f", did you mean {near[0]!r}?" if near else "")
+    if item["type"] == "missing":
+        return f"{path}: missing"
+    message = item["msg"].removeprefix("Value error, ")
+    value = repr(item["input"])
+    return f"{path}: {message}" + (f" (got {value})" if len(value) < 80 else "")
+
+
+def _keys_at(location: tuple[Any, ...]) -> list[str]:
+    model: Any = SearchConfig
+    for part in location:
+        field = getattr(model, "model_fields", {}).get(part)
+        model = field.annotation if field else None
+    return list(getattr(model, "model_fields", {}))
+
+
+def _set(data: dict[str, Any], dotted: str, value: Any) -> None:
+    *path, last = dotted.split(".")
+    node = data
+    for part in path:
+        node = node.setdefault(part, {})
+        if not isinstance(node, dict):
+            raise ConfigError(f"--set {dotted}: {part!r} is not a section", "use section.key=value")
+    node[last] = value

@@ -1,0 +1,301 @@
+"""The interfaces between parts. Each has a contract suite in :mod:`matsearch.testing` to subclass."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from pymatgen.core import Composition
+
+from matsearch.core.campaign import CampaignRecord, CampaignState, CandidateQuery, Changes, WorkSummary
+from matsearch.core.model import Record
+from matsearch.core.records import Candidate, Frame, HullPlacement, Parent
+from matsearch.core.structures import StructureField
+from matsearch.core.verdict import Verdict
+
+if TYPE_CHECKING:
+    from ase.calculators.calculator import Calculator
+
+
+class Limits(Record):
+    """What a proposal must keep to.
+
+    Attributes
+    ----------
+    elements : tuple of str
+        Allowed elements, sorted.
+    max_atoms : int
+        In the proposed cell.
+    """
+
+    elements: tuple[str, ...]
+    max_atoms: int
+
+
+class Slot(Record):
+    """One request to a proposer: everything its answer may depend on.
+
+    Attributes
+    ----------
+    parents : tuple of Parent
+        In the order drawn for this slot; never empty.
+    templates : tuple of Parent
+        Known crystals of any chemistry whose pattern may be borrowed.
+    """
+
+    campaign_id: str
+    generation: int
+    slot: int
+    seed: int
+    parents: tuple[Parent, ...]
+    templates: tuple[Parent, ...] = ()
+    limits: Limits
+
+
+@runtime_checkable
+class Proposer(Protocol):
+    """Parents to proposals. Expands: a slot gives one or more candidates, a failed one a candidate with a verdict."""
+
+    name: str
+
+    def propose(self, slot: Slot) -> list[Candidate]:
+        """Return the proposals of a slot; the same slot gives the same proposals."""
+        ...
+
+
+class PotentialInfo(Record):
+    """Who computes the energies.
+
+    Attributes
+    ----------
+    sha256 : str
+        Of the weights, or of the parameters where there are no weights.
+    elements : frozenset of str or None
+        Those it was made for; None is any.
+    gives : frozenset of str
+        Beyond energy: ``forces``, ``stress``, ``magmoms``, ``charges``, ``uncertainty``.
+    """
+
+    name: str
+    version: str
+    sha256: str
+    scheme_id: str
+    elements: frozenset[str] | None = None
+    gives: frozenset[str] = frozenset({"forces", "stress"})
+
+
+@runtime_checkable
+class Potential(Protocol):
+    """An interatomic potential, reached through ASE: eV, eV/angstrom, eV/angstrom^3."""
+
+    info: PotentialInfo
+
+    def calculator(self) -> "Calculator":
+        """Return an ASE calculator."""
+        ...
+
+
+class KnownPhase(Record):
+    """A phase of a reference set.
+
+    Attributes
+    ----------
+    energy_per_atom : float
+        In eV/atom, in the set's scheme.
+    structure : Structure or None
+        None where the set holds energies only.
+    """
+
+    phase_id: str
+    formula: str
+    energy_per_atom: float
+    structure: StructureField | None = None
+
+
+class HullInfo(Record):
+    """Which hull.
+
+    Attributes
+    ----------
+    sha256 : str
+        Of the reference file.
+    complete : bool
+        Whether it claims to hold every stable phase of its system.
+    """
+
+    name: str
+    scheme_id: str
+    sha256: str
+    elements: tuple[str, ...]
+    n_phases: int
+    complete: bool
+
+
+@runtime_checkable
+class ReferenceHull(Protocol):
+    """An immutable convex hull: nothing a campaign finds changes it."""
+
+    info: HullInfo
+
+    def place(self, composition: Composition, energy: float, scheme_id: str) -> HullPlacement:
+        """Place a total energy (eV) of a composition.
+
+        Raises
+        ------
+        SchemeMismatchError
+            If the energy's scheme may not be compared with the hull's.
+        ReferenceHullError
+            If the composition lies outside the hull's elements.
+        """
+        ...
+
+    def phases(self, formula: str | None = None) -> Sequence[KnownPhase]:
+        """Return the known phases, or those of one reduced formula."""
+        ...
+
+
+@runtime_checkable
+class PropertyEvaluator(Protocol):
+    """One objective value beyond stability. Total: keeps length, order and ids."""
+
+    name: str
+    unit: str
+
+    def evaluate(self, batch: Sequence[Candidate]) -> list[Candidate]:
+        """Return the batch with ``properties[name]`` set, or a verdict, on each living candidate."""
+        ...
+
+
+@runtime_checkable
+class Selector(Protocol):
+    """Scored candidates to survivors. Contracts; deterministic; never takes one that is not finite."""
+
+    def select(self, candidates: Sequence[Candidate], n: int) -> list[Candidate]:
+        """Return at most ``n`` candidates, best first, independent of the order given."""
+        ...
+
+
+class Verification(Record):
+    """What an independent calculation said of a survivor: a frame or a verdict, never both."""
+
+    candidate_id: str
+    backend: str
+    frame: Frame | None = None
+    verdict: Verdict | None = None
+
+
+@runtime_checkable
+class Verifier(Protocol):
+    """Survivors to independent calculations. Total: keeps length, order and ids."""
+
+    name: str
+
+    def verify(self, batch: Sequence[Candidate]) -> list[Verification]:
+        """Return one verification a candidate."""
+        ...
+
+
+@runtime_checkable
+class ResultCache(Protocol):
+    """Results by content key. A key is written once; the first document stays."""
+
+    def get_results(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Return the documents of those keys that have one."""
+        ...
+
+    def begin(self, key: str, owner: str) -> None:
+        """Say that work on a key starts, for a campaign."""
+        ...
+
+    def put_result(self, key: str, document: Mapping[str, Any], owner: str) -> bool:
+        """Commit a result; False if the key had one already. Durable when it returns."""
+        ...
+
+    def put_transient(self, key: str, verdict: Verdict, owner: str) -> None:
+        """Count a transient end of the work on a key."""
+        ...
+
+    def transient_counts(self, keys: Iterable[str]) -> dict[str, int]:
+        """Return how often each key ended in a transient verdict; keys without one are left out."""
+        ...
+
+    def close(self) -> None:
+        """Close files and connections."""
+        ...
+
+
+@runtime_checkable
+class Repository(ResultCache, Protocol):
+    """The only record of campaigns, candidates, results, calls and blobs."""
+
+    def create_campaign(self, record: CampaignRecord) -> bool:
+        """Store a new campaign; False if it exists, and then nothing changes."""
+        ...
+
+    def get_campaign(self, campaign_id: str) -> CampaignRecord | None:
+        """Return a campaign."""
+        ...
+
+    def list_campaigns(self) -> list[CampaignRecord]:
+        """Return all campaigns, newest first."""
+        ...
+
+    def save_state(self, state: CampaignState) -> None:
+        """Replace a campaign's state."""
+        ...
+
+    def put_candidates(self, candidates: Iterable[Candidate]) -> None:
+        """Insert or replace candidates by id, all or none where the database can."""
+        ...
+
+    def get_candidate(self, candidate_id: str) -> Candidate | None:
+        """Return a candidate."""
+        ...
+
+    def query_candidates(self, query: CandidateQuery) -> list[Candidate]:
+        """Return one page of candidates."""
+        ...
+
+    def count_candidates(self, query: CandidateQuery) -> int:
+        """Return how many candidates a query has, its limit and offset aside."""
+        ...
+
+    def verdict_counts(self, campaign_id: str) -> dict[str, int]:
+        """Return the number of candidates by kind of verdict; those alive are left out."""
+        ...
+
+    def changes_since(self, campaign_id: str, cursor: int, limit: int = 1000) -> Changes:
+        """Return candidates written after a cursor; 0 is the beginning."""
+        ...
+
+    def work_summary(self, owner: str) -> WorkSummary:
+        """Return how the work begun for a campaign ended."""
+        ...
+
+    def put_call(self, key: str, document: Mapping[str, Any]) -> bool:
+        """Commit an answered language-model call; False if the key had one already."""
+        ...
+
+    def get_call(self, key: str) -> dict[str, Any] | None:
+        """Return an answered call."""
+        ...
+
+    def put_blob(self, content: bytes) -> str:
+        """Store bytes and return their sha256."""
+        ...
+
+    def get_blob(self, sha256: str) -> bytes | None:
+        """Return stored bytes."""
+        ...
+
+    def acquire(self, campaign_id: str, owner: str) -> None:
+        """Take or renew the campaign's lease for one driver.
+
+        Raises
+        ------
+        CampaignBusyError
+            If a living driver holds it.
+        """
+        ...
+
+    def release(self, campaign_id: str, owner: str) -> None:
+        """Give the lease back, if it is this owner's."""
+        ...

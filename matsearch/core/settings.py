@@ -1,0 +1,40 @@
+"""Where things live on this machine: environment variables and one file. Never what a search wants."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+
+class Settings(BaseSettings):
+    """Machine settings, from ``MATSEARCH_*``, else ``~/.matsearch.yaml``, else the defaults.
+
+    Attributes
+    ----------
+    store : str
+        Repository: ``sqlite:///PATH`` or ``mongodb://HOST:PORT/DATABASE``.
+    share : Path or None
+        Folder with flows, prompts and configs to use before the packaged ones.
+    workers : int or None
+        Relaxation processes; None is the number of cores.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="MATSEARCH_", extra="ignore")
+
+    store: str = Field(default="sqlite:///matsearch.sqlite")
+    share: Path | None = None
+    workers: int | None = Field(default=None, ge=0)
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], **sources: PydanticBaseSettingsSource
+    ) -> tuple[Any, ...]:
+        """Read the environment before the file."""
+        file = YamlConfigSettingsSource(settings_cls, yaml_file=Path("~/.matsearch.yaml").expanduser())
+        return sources["init_settings"], sources["env_settings"], file

@@ -1,0 +1,67 @@
+"""Why a candidate ended: the closed, append-only list that is also the funnel's axis."""
+
+from enum import StrEnum
+
+from matsearch.core.model import Record
+
+
+class FailureKind(StrEnum):
+    """Every way to end. Append only: stored campaigns hold these words."""
+
+    NO_REPLY = "no_reply"
+    UNPARSABLE = "unparsable"
+    NO_PROPOSAL = "no_proposal"
+    DISORDERED = "disordered"
+    UNKNOWN_ELEMENT = "unknown_element"
+    ELEMENT_NOT_ALLOWED = "element_not_allowed"
+    TOO_MANY_SITES = "too_many_sites"
+    BAD_LATTICE = "bad_lattice"
+    BAD_VOLUME = "bad_volume"
+    OVERLAPPING_ATOMS = "overlapping_atoms"
+    ISOLATED_ATOM = "isolated_atom"
+    NON_FINITE = "non_finite"
+    EXPLODED = "exploded"
+    COLLAPSED = "collapsed"
+    COMPOSITION_CHANGED = "composition_changed"
+    NOT_CONVERGED = "not_converged"
+    POTENTIAL_REFUSED = "potential_refused"
+    NO_REFERENCE = "no_reference"
+    SCHEME_MISMATCH = "scheme_mismatch"
+    TIME_OUT = "time_out"
+    OUT_OF_MEMORY = "out_of_memory"
+    WORKER_DIED = "worker_died"
+    INTERNAL_ERROR = "internal_error"
+    GAVE_UP = "gave_up"
+
+
+TRANSIENT = frozenset({FailureKind.TIME_OUT, FailureKind.OUT_OF_MEMORY, FailureKind.WORKER_DIED})
+"""Kinds that say nothing about the crystal: never cached, tried again on resume."""
+
+MAX_TRANSIENT_RETRIES = 2
+"""How often a transient verdict is tried again before it stands."""
+
+
+class Verdict(Record):
+    """The end of a candidate.
+
+    Attributes
+    ----------
+    kind : FailureKind
+        The reason, for counting.
+    stage : str
+        The stage that said so (``propose``, ``parse``, ``relax``, ``hull``, a property's name).
+    detail : str
+        One line a person understands, with values and units.
+    traceback : str or None
+        Only for ``internal_error``.
+    """
+
+    kind: FailureKind
+    stage: str
+    detail: str
+    traceback: str | None = None
+
+    @property
+    def transient(self) -> bool:
+        """Whether the same work may end differently when it is tried again."""
+        return self.kind in TRANSIENT

@@ -1,0 +1,1 @@
+"""What everybody needs to know of a crystal: canonical form, matcher, files, known crystals."""

@@ -1,0 +1,1 @@
+"""Crystals and records as files that other programs read."""

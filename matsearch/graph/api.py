@@ -1,0 +1,100 @@
+"""The Python interface."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pymatgen.core import Structure
+
+from matsearch.core.config import SearchConfig, load_config
+from matsearch.core.records import Candidate, Frame
+from matsearch.core.resources import find
+from matsearch.core.settings import Settings
+from matsearch.graph.local import run_campaign
+from matsearch.graph.makers import given_batch
+from matsearch.pipeline.result import SearchResult, load_result
+from matsearch.pipeline.steps import screen as screen_batch
+from matsearch.pipeline.tools import build_tools
+from matsearch.potentials import load_potential
+from matsearch.potentials.frames import static_frame
+from matsearch.store import open_repository
+
+
+def search(config: str | Path | SearchConfig, store: str | None = None, **overrides: Any) -> SearchResult:
+    """Run a search, or go on with it, to the end of its budget.
+
+    Parameters
+    ----------
+    config : str, Path or SearchConfig
+        A YAML file, the name of a packaged one, or the configuration itself.
+    store : str, optional
+        Repository URI; default from the settings (``sqlite:///matsearch.sqlite``).
+    **overrides
+        Sections to change by name, such as ``budget={"generations": 2}``.
+
+    Returns
+    -------
+    SearchResult
+        Ranked crystals, funnel, every candidate.
+    """
+    search_config = resolve_config(
+        config, {f"{s}.{k}": v for s, keys in overrides.items() for k, v in keys.items()}
+    )
+    uri = store or Settings().store
+    record = run_campaign(search_config, uri)
+    repository = open_repository(uri)
+    try:
+        return load_result(repository, record)
+    finally:
+        repository.close()
+
+
+def screen(
+    structures: Sequence[Structure], store: str = "sqlite://:memory:", **sections: Any
+) -> list[Candidate]:
+    """Relax crystals with a universal potential and place them on a reference hull.
+
+    Parameters
+    ----------
+    structures : sequence of Structure
+        Ordered.
+    store : str
+        Repository whose cache is used; by default nothing is kept.
+    **sections
+        Sections of a search configuration (``potential``, ``relax``, ``reference``, ...).
+
+    Returns
+    -------
+    list of Candidate
+        Same length and order; one that fails carries a verdict.
+    """
+    config, batch = given_batch(structures, sections)
+    repository = open_repository(store)
+    try:
+        return screen_batch(batch, build_tools(config), repository, config.name)
+    finally:
+        repository.close()
+
+
+def evaluate(structure: Structure, potential: str = "chgnet", version: str | None = None) -> Frame:
+    """Return energy (eV), forces (eV/angstrom), stress (GPa) and moments of one geometry."""
+    return static_frame(structure, load_potential(potential, version))
+
+
+def resolve_config(
+    config: str | Path | SearchConfig, overrides: Mapping[str, Any] | None = None
+) -> SearchConfig:
+    """Return the configuration of a path, a packaged name or an object, with overrides by dotted key.
+
+    Raises
+    ------
+    ConfigError, InputError
+        If it cannot be found or used.
+    """
+    if isinstance(config, SearchConfig):
+        data = config.model_dump(mode="json")
+        for dotted, value in (overrides or {}).items():
+            section, _, key = dotted.partition(".")
+            data[section] = {**data[section], key: value} if key else value
+        return SearchConfig.model_validate(data)
+    return load_config(find("configs", str(config)), overrides)

@@ -1,0 +1,130 @@
+"""The jobs. Values in, values out: everything a job needs is in its arguments."""
+
+from pathlib import Path
+from typing import Any
+
+from jobflow import Flow, Response, job
+
+from matsearch.core.campaign import CampaignRecord
+from matsearch.core.config import SearchConfig, parse_config
+from matsearch.core.errors import StoreError
+from matsearch.core.protocols import ResultCache
+from matsearch.core.records import Candidate
+from matsearch.graph.documents import GenerationDocument, ScreenDocument
+from matsearch.pipeline.campaign import open_campaign
+from matsearch.pipeline.steps import advance, plan, screen
+from matsearch.pipeline.tools import build_tools
+from matsearch.store import open_repository
+from matsearch.store.journal import JournalCache
+
+JOURNAL_FOLDER = "matsearch-journal"
+
+
+@job
+def propose(config: dict[str, Any], store: str, chain: bool) -> Response:
+    """Plan the next generation and replace this job by its screening and its advance.
+
+    Parameters
+    ----------
+    config : dict
+        A resolved search configuration.
+    store : str
+        URI of the repository.
+    chain : bool
+        Whether the advance goes on with the next generation.
+    """
+    search = parse_config(config)
+    with_repository = open_repository(store)
+    try:
+        record = open_campaign(search, with_repository)
+        if record.state.status == "finished":
+            return Response(output=_generation_document(record, store))
+        proposals = plan(record.state, build_tools(search), with_repository)
+    finally:
+        with_repository.close()
+    return Response(replace=_generation_flow(search, record, proposals, store, chain))
+
+
+@job(output_schema=ScreenDocument)
+def screen_batch(
+    batch: list[dict[str, Any]], config: dict[str, Any], owner: str, store: str | None
+) -> ScreenDocument:
+    """Screen a batch of candidate documents.
+
+    Parameters
+    ----------
+    store : str or None
+        Repository that caches relaxations; None, or one that cannot be reached from here, is a journal in the
+        job's folder, which the advance commits.
+    """
+    tools = build_tools(parse_config(config))
+    cache = _cache(store)
+    try:
+        screened = screen([Candidate.model_validate(document) for document in batch], tools, cache, owner)
+    finally:
+        cache.close()
+    placed = [c.placement.energy_above_hull for c in screened if c.placement]
+    return ScreenDocument(
+        candidates=[c.document() for c in screened],
+        n_alive=sum(c.alive for c in screened),
+        best_energy_above_hull=min(placed, default=None),
+    )
+
+
+@job
+def advance_generation(
+    batches: list[list[dict[str, Any]]], config: dict[str, Any], store: str, chain: bool
+) -> GenerationDocument | Response:
+    """Commit a screened generation; go on with the next one where asked to."""
+    search = parse_config(config)
+    repository = open_repository(store)
+    try:
+        record = open_campaign(search, repository)
+        screened = [Candidate.model_validate(document) for batch in batches for document in batch]
+        if all(c.generation == record.state.generation for c in screened):
+            record = record.evolve(state=advance(record.state, screened, build_tools(search), repository))
+    finally:
+        repository.close()
+    if chain and record.state.status == "running":
+        following = propose(config, store, chain)
+        following.name = f"propose g{record.state.generation:03d}"
+        return Response(replace=Flow([following], output=following.output))
+    return _generation_document(record, store)
+
+
+def _generation_flow(
+    search: SearchConfig, record: CampaignRecord, proposals: list[Candidate], store: str, chain: bool
+) -> Flow:
+    config = search.model_dump(mode="json")
+    generation = record.state.generation
+    size = search.execution.batch_size or len(proposals)
+    batches = [proposals[i : i + size] for i in range(0, len(proposals), size)]
+    jobs = []
+    for number, batch in enumerate(batches):
+        documents = [candidate.document() for candidate in batch]
+        screening = screen_batch(documents, config, record.campaign_id, store)
+        screening.name = f"screen g{generation:03d} b{number:02d}"
+        jobs.append(screening)
+    last = advance_generation([j.output.candidates for j in jobs], config, store, chain)
+    last.name = f"advance g{generation:03d}"
+    return Flow([*jobs, last], output=last.output, name=f"{record.campaign_id} g{generation:03d}")
+
+
+def _generation_document(record: CampaignRecord, store: str) -> GenerationDocument:
+    history = record.state.history
+    return GenerationDocument(
+        campaign_id=record.campaign_id,
+        generation=record.state.generation,
+        status=record.state.status,
+        store=store,
+        best_energy_above_hull=history[-1].best_energy_above_hull if history else None,
+    )
+
+
+def _cache(store: str | None) -> ResultCache:
+    if store is not None:
+        try:
+            return open_repository(store)
+        except StoreError:
+            pass
+    return JournalCache(Path.cwd() / JOURNAL_FOLDER)

@@ -1,0 +1,102 @@
+"""The local driver: a loop over generations outside jobflow, one flow each. To resume is to run it again."""
+
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from jobflow import SETTINGS, JobStore, run_locally
+from maggma.stores import MemoryStore
+
+from matsearch.core.campaign import CampaignRecord
+from matsearch.core.config import SearchConfig
+from matsearch.core.errors import StoreError
+from matsearch.core.progress import report
+from matsearch.core.protocols import Repository
+from matsearch.graph.makers import ProposeMaker
+from matsearch.pipeline.campaign import open_campaign
+from matsearch.store import open_repository
+from matsearch.store.lease import owner as lease_owner
+
+HEARTBEAT_S = 30.0
+
+
+def run_campaign(config: SearchConfig, store: str, jobstore: JobStore | None = None) -> CampaignRecord:
+    """Run a search to the end of its budget and return its campaign.
+
+    Parameters
+    ----------
+    store : str
+        URI of the repository, the only record.
+    jobstore : JobStore, optional
+        Transport between jobs. Default: the user's own where jobflow is configured, else one in memory.
+
+    Raises
+    ------
+    CampaignBusyError
+        If another driver runs this campaign.
+    """
+    repository = open_repository(store)
+    try:
+        record = open_campaign(config, repository)
+        report("campaign", campaign_id=record.campaign_id, generation=record.state.generation, store=store)
+        with _leased(repository, record.campaign_id):
+            _loop(config, store, jobstore or _default_jobstore(), record)
+        finished = repository.get_campaign(record.campaign_id)
+    finally:
+        repository.close()
+    if finished is None:
+        raise StoreError(
+            f"campaign {record.campaign_id} vanished from the repository", "was the file removed?"
+        )
+    return finished
+
+
+def _loop(config: SearchConfig, store: str, jobstore: JobStore, record: CampaignRecord) -> None:
+    document = config.model_dump(mode="json")
+    generation = record.state.generation
+    while generation < config.budget.generations:
+        made = ProposeMaker(store=store, name=f"propose g{generation:03d}").make(document)
+        _run_one(made, jobstore)
+        generation += 1
+
+
+def _run_one(made: Any, jobstore: JobStore) -> None:
+    # jobflow announces every job on the root logger; our own events say what a user wants to know
+    logging.getLogger("jobflow").setLevel(logging.WARNING)
+    run_locally(
+        made, store=jobstore, log=False, ensure_success=True, raise_immediately=True, create_folders=False
+    )
+
+
+def _default_jobstore() -> JobStore:
+    if os.environ.get("JOBFLOW_CONFIG_FILE") or Path(SETTINGS.CONFIG_FILE).expanduser().is_file():
+        return SETTINGS.JOB_STORE
+    return JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
+
+
+@contextmanager
+def _leased(repository: Repository, campaign_id: str) -> Iterator[None]:
+    owner = lease_owner()
+    repository.acquire(campaign_id, owner)
+    stop = threading.Event()
+
+    def renew() -> None:
+        while not stop.wait(HEARTBEAT_S):
+            try:
+                repository.acquire(campaign_id, owner)
+            except StoreError as error:
+                # the next beat tries again; a lease lives for several
+                logging.getLogger(__name__).warning("could not renew the lease of %s: %s", campaign_id, error)
+
+    heart = threading.Thread(target=renew, daemon=True)
+    heart.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        heart.join()
+        repository.release(campaign_id, owner)

@@ -1,0 +1,135 @@
+"""Makers in atomate2's grammar: plain data in fields, ``make`` gives a Job or a Flow, each works alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from jobflow import Flow, Job, Maker
+from pymatgen.core import Structure
+
+from matsearch.core.config import SearchConfig, parse_config
+from matsearch.core.keys import candidate_id
+from matsearch.core.records import Candidate, Lineage
+from matsearch.graph.jobs import advance_generation, propose, screen_batch
+
+
+@dataclass
+class ScreenMaker(Maker):
+    """Relax crystals with a universal potential and place them on a reference hull.
+
+    Parameters
+    ----------
+    name : str
+        Job name.
+    config : dict
+        Sections of a search configuration to change (``potential``, ``relax``, ``sanity``, ``reference``, ...).
+        The chemical system is that of the structures unless ``system`` says otherwise.
+    store : str or None
+        Repository that caches relaxations; None journals in the job's folder.
+    """
+
+    name: str = "screen"
+    config: dict[str, Any] = field(default_factory=dict)
+    store: str | None = None
+
+    def make(self, structures: Sequence[Structure]) -> Job:
+        """Return a job whose output is a :class:`~matsearch.graph.documents.ScreenDocument`."""
+        config, batch = given_batch(structures, self.config)
+        documents = [candidate.document() for candidate in batch]
+        made = screen_batch(documents, config.model_dump(mode="json"), config.name, self.store)
+        made.name = self.name
+        return made
+
+
+@dataclass
+class ProposeMaker(Maker):
+    """Plan the next generation of a campaign; the job is replaced by its screening and its advance.
+
+    Parameters
+    ----------
+    store : str
+        URI of the repository, reachable from where the job runs.
+    chain : bool
+        Whether each advance goes on with the next generation.
+    """
+
+    name: str = "propose"
+    store: str = "sqlite:///matsearch.sqlite"
+    chain: bool = False
+
+    def make(self, config: dict[str, Any]) -> Job:
+        """Return the job for a search configuration."""
+        made = propose(parse_config(config).model_dump(mode="json"), self.store, self.chain)
+        made.name = self.name
+        return made
+
+
+@dataclass
+class AdvanceMaker(Maker):
+    """Commit screened batches as the campaign's current generation.
+
+    Parameters
+    ----------
+    store, chain
+        As for :class:`ProposeMaker`.
+    """
+
+    name: str = "advance"
+    store: str = "sqlite:///matsearch.sqlite"
+    chain: bool = False
+
+    def make(self, batches: Sequence[Any], config: dict[str, Any]) -> Job:
+        """Return the job for lists of candidate documents, or references to them."""
+        made = advance_generation(
+            list(batches), parse_config(config).model_dump(mode="json"), self.store, self.chain
+        )
+        made.name = self.name
+        return made
+
+
+@dataclass
+class CampaignMaker(Maker):
+    """A whole search as one dynamic flow: each generation replaces itself by the next.
+
+    jobflow's ``run_locally`` nests replacements and dies near 450 generations; the driver in
+    :mod:`matsearch.graph.local` loops outside of it and has no such end.
+
+    Parameters
+    ----------
+    store : str
+        URI of the repository, reachable from the jobs.
+    """
+
+    name: str = "campaign"
+    store: str = "sqlite:///matsearch.sqlite"
+
+    def make(self, config: dict[str, Any]) -> Flow:
+        """Return the flow; its output is the last :class:`~matsearch.graph.documents.GenerationDocument`."""
+        first = ProposeMaker(store=self.store, chain=True).make(config)
+        return Flow([first], output=first.output, name=f"{self.name} {config.get('name', '')}".strip())
+
+
+def given_batch(
+    structures: Sequence[Structure], sections: dict[str, Any]
+) -> tuple[SearchConfig, list[Candidate]]:
+    """Return the configuration that screens given structures, and the candidates they become."""
+    config = parse_config({"name": "screen", "system": _system_of(structures), **sections})
+    return config, [_given(config.name, i, structure) for i, structure in enumerate(structures)]
+
+
+def _system_of(structures: Sequence[Structure]) -> dict[str, Any]:
+    elements = sorted({e.symbol for s in structures for e in s.composition.elements})
+    return {"elements": elements, "max_atoms": max(len(s) for s in structures)}
+
+
+def _given(owner: str, index: int, structure: Structure) -> Candidate:
+    return Candidate(
+        candidate_id=candidate_id(owner, 0, "given", 0, index),
+        campaign_id=owner,
+        generation=0,
+        proposer="given",
+        slot=0,
+        index=index,
+        lineage=Lineage(operator="given"),
+        structure=structure,
+    )

@@ -1,0 +1,1 @@
+"""Energy to energy above hull: reference sets, corrections, and the immutable hull."""

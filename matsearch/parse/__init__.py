@@ -1,0 +1,1 @@
+"""What proposers wrote to crystals or verdicts, and the sanity rules."""

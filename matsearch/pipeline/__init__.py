@@ -1,0 +1,1 @@
+"""Composition of the stages without a workflow engine: plan, screen, advance."""

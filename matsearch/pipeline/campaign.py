@@ -1,0 +1,93 @@
+"""The beginning of a campaign: its identity, its provenance, its record."""
+
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from matsearch.core.campaign import CampaignRecord, CampaignState
+from matsearch.core.config import SearchConfig
+from matsearch.core.protocols import Repository
+from matsearch.pipeline.tools import Tools, build_tools
+
+PACKAGES = ("matsearch", "pymatgen", "ase", "chgnet", "torch", "numpy", "jobflow")
+
+
+def open_campaign(config: SearchConfig, repository: Repository) -> CampaignRecord:
+    """Return the campaign of a configuration, begun if it is new, reopened if its budget was raised.
+
+    The id is the name and a hash of everything that changes the answer, so that the same command goes on where it
+    stopped and another configuration never mixes with it.
+    """
+    tools = build_tools(config)
+    record = _new_record(config, tools)
+    if repository.create_campaign(record):
+        return record
+    stored = repository.get_campaign(record.campaign_id)
+    assert stored is not None  # noqa: S101 - create_campaign said that it exists
+    if stored.state.status == "finished" and stored.state.generation < config.budget.generations:
+        reopened = stored.state.evolve(status="running")
+        repository.save_state(reopened)
+        return stored.evolve(state=reopened)
+    return stored
+
+
+def campaign_id(config: SearchConfig, tools: Tools) -> str:
+    """Return the id: name and 8 hex digits over physics, weights, hull and seeds."""
+    key = config.physics_key(
+        potential=tools.potential.info.sha256, hull=tools.hull.info.sha256, seeds=tools.seeds_key
+    )
+    return f"{config.name}-{key[:8]}"
+
+
+def changed_settings(config: SearchConfig, other: CampaignRecord) -> list[str]:
+    """Return the dotted keys in which a stored campaign's physics differ from a configuration's."""
+    mine, theirs = _flat(config.physics()), _flat(other.config)
+    return sorted(key for key in mine.keys() | theirs.keys() if key in mine and mine[key] != theirs.get(key))
+
+
+def similar_campaigns(config: SearchConfig, repository: Repository) -> list[str]:
+    """Return a line for each stored campaign of the same name with other settings, naming what differs."""
+    identity = campaign_id(config, build_tools(config))
+    others = [r for r in repository.list_campaigns() if r.name == config.name and r.campaign_id != identity]
+    lines = []
+    for other in others:
+        changed = ", ".join(changed_settings(config, other)) or "files or weights"
+        lines.append(
+            f"note: {identity} is another campaign than {other.campaign_id}, which differs in {changed}"
+        )
+    return lines
+
+
+def _new_record(config: SearchConfig, tools: Tools) -> CampaignRecord:
+    identity = campaign_id(config, tools)
+    return CampaignRecord(
+        campaign_id=identity,
+        name=config.name,
+        config=config.model_dump(mode="json"),
+        provenance={
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "packages": {name: _version(name) for name in PACKAGES},
+            "potential": tools.potential.info.model_dump(mode="json", exclude={"elements"}),
+            "hull": tools.hull.info.document(),
+            "seeds": tools.seeds_key,
+        },
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        state=CampaignState(campaign_id=identity, parents=tools.seeds),
+    )
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _flat(value: Any, path: str = "") -> dict[str, Any]:
+    if not isinstance(value, dict):
+        return {path: value}
+    return {
+        k: v for key, inner in value.items() for k, v in _flat(inner, f"{path}.{key}".lstrip(".")).items()
+    }

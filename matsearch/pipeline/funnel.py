@@ -1,0 +1,106 @@
+"""The funnel: how far the proposals came. Every count names what it counts; denominators never shrink."""
+
+from collections.abc import Sequence
+
+from matsearch.core.campaign import CampaignRecord
+from matsearch.core.model import Record
+from matsearch.core.records import Candidate
+from matsearch.core.thresholds import METASTABLE, NEAR_STABLE
+
+
+class Funnel(Record):
+    """Counts of candidates.
+
+    Attributes
+    ----------
+    asked : int
+        Slots of all generations begun.
+    replied, parsed, valid : int
+        Slots that were answered; candidates with a structure; those that pass sanity.
+    unique : int
+        Distinct structure keys among the valid.
+    relaxed, scored : int
+        Candidates relaxed; candidates placed on the hull.
+    distinct : int
+        Scored crystals that StructureMatcher tells apart: the denominator of what follows.
+    metastable, near_stable, below_hull : int
+        Distinct crystals under 0.1, under 0.03 and under 0 eV/atom from the reference hull.
+    flagged : int
+        Distinct crystals too far below the hull to be believed.
+    rediscovered : int
+        Known phases met again with StructureMatcher by a crystal that does not descend from them.
+    kept : int
+        Known phases met again by their own descendants: no discovery.
+    composition_and_energy_matched : int
+        Reference entries without structure, of the same formula and within 20 meV/atom.
+    unmatched : int
+        Distinct crystals that match no known phase in either way.
+    """
+
+    asked: int
+    replied: int
+    parsed: int
+    valid: int
+    unique: int
+    relaxed: int
+    scored: int
+    distinct: int
+    metastable: int
+    near_stable: int
+    below_hull: int
+    flagged: int
+    rediscovered: int
+    kept: int
+    composition_and_energy_matched: int
+    unmatched: int
+
+
+def count_funnel(record: CampaignRecord, candidates: Sequence[Candidate]) -> Funnel:
+    """Count the funnel of a campaign over all its candidates."""
+    distinct = [c for c in candidates if c.placement and c.duplicate_of is None and c.alive]
+    above = [c.placement.energy_above_hull for c in distinct if c.placement]
+    generations = {c.generation for c in candidates}
+    return Funnel(
+        asked=len(generations) * int(record.config["population"]["proposals"]),
+        replied=len({(c.generation, c.slot) for c in candidates}),
+        parsed=sum(c.structure is not None for c in candidates),
+        valid=sum(c.structure_key is not None for c in candidates),
+        unique=len({c.structure_key for c in candidates if c.structure_key}),
+        relaxed=sum(c.relaxation is not None for c in candidates),
+        scored=sum(c.placement is not None for c in candidates),
+        distinct=len(distinct),
+        metastable=sum(e < METASTABLE for e in above),
+        near_stable=sum(e < NEAR_STABLE for e in above),
+        below_hull=sum(e < 0 for e in above),
+        flagged=sum(bool(c.flags) for c in distinct),
+        rediscovered=len(_known(distinct, "structure", own_root=False)),
+        kept=len(_known(distinct, "structure", own_root=True)),
+        composition_and_energy_matched=len(_known(distinct, "composition_and_energy", own_root=False)),
+        unmatched=sum(c.match is None for c in distinct),
+    )
+
+
+def below_hull_word(record: CampaignRecord) -> str:
+    """Return what a crystal below the reference hull may be called: ``stable`` only where the hull is complete."""
+    hull = record.provenance["hull"]
+    if hull["complete"]:
+        return "stable"
+    return "below_embedded_hull" if hull["name"].startswith("embedded") else "below_reference_hull"
+
+
+def hull_sentence(record: CampaignRecord) -> str:
+    """Return the line that goes with every figure against the campaign's hull."""
+    hull = record.provenance["hull"]
+    where = f"{hull['n_phases']} phases in {'-'.join(hull['elements'])}"
+    if hull["complete"]:
+        return f"Hull: {hull['name']}, {where}, said to be complete; {hull['scheme_id']}."
+    kind = "embedded hull" if hull["name"].startswith("embedded") else f"hull {hull['name']}"
+    return f"Hull: {kind}, {where}: not a stability claim; {hull['scheme_id']}."
+
+
+def _known(distinct: Sequence[Candidate], kind: str, *, own_root: bool) -> set[str]:
+    return {
+        c.match.known_id
+        for c in distinct
+        if c.match and c.match.kind == kind and c.match.own_root is own_root
+    }

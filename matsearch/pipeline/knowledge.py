@@ -1,0 +1,65 @@
+"""What a screened crystal turns out to be: a duplicate, a known phase, a space group."""
+
+from collections.abc import Sequence
+
+from matsearch.core.protocols import KnownPhase
+from matsearch.core.records import Candidate, KnownMatch
+from matsearch.core.thresholds import ENERGY_MATCH
+from matsearch.crystal.known import embedded_set
+from matsearch.crystal.matching import first_match, mark_duplicates, spacegroup_symbol
+from matsearch.pipeline.tools import Tools
+
+
+def mark_all(screened: Sequence[Candidate], earlier: Sequence[Candidate], tools: Tools) -> list[Candidate]:
+    """Return the screened candidates with duplicates, known phases and space groups marked.
+
+    Parameters
+    ----------
+    earlier : sequence of Candidate
+        Distinct living crystals of the generations before.
+    """
+    living = [c for c in screened if c.alive]
+    known = [c for c in (*earlier, *living) if c.best_structure is not None]
+    structures = [c.best_structure for c in known if c.best_structure is not None]
+    twins = mark_duplicates(structures, n_distinct=len(known) - len(living))
+    duplicate_of = {
+        c.candidate_id: known[twin].candidate_id
+        for c, twin in zip(known, twins, strict=True)
+        if twin is not None
+    }
+    return [_mark(c, duplicate_of.get(c.candidate_id), tools) if c.alive else c for c in screened]
+
+
+def _mark(candidate: Candidate, duplicate_of: str | None, tools: Tools) -> Candidate:
+    structure = candidate.best_structure
+    return candidate.evolve(
+        duplicate_of=duplicate_of,
+        spacegroup=None if structure is None else spacegroup_symbol(structure),
+        match=_known_match(candidate, tools),
+    )
+
+
+def _known_match(candidate: Candidate, tools: Tools) -> KnownMatch | None:
+    structure, relaxation = candidate.best_structure, candidate.relaxation
+    if structure is None or relaxation is None:
+        return None
+    phases = tools.hull.phases(structure.composition.reduced_formula)
+    found = first_match(structure, _with_structures(structure.composition.reduced_formula, phases, tools))
+    if found:
+        return KnownMatch(kind="structure", known_id=found, own_root=found in candidate.lineage.roots)
+    near = [p for p in phases if abs(p.energy_per_atom - relaxation.energy_per_atom) <= ENERGY_MATCH]
+    if not near or near[0].structure is not None:
+        return None
+    closest = min(near, key=lambda p: abs(p.energy_per_atom - relaxation.energy_per_atom))
+    return KnownMatch(kind="composition_and_energy", known_id=closest.phase_id)
+
+
+def _with_structures(formula: str, phases: Sequence[KnownPhase], tools: Tools) -> list:
+    from_hull = [(p.phase_id, p.structure) for p in phases if p.structure is not None]
+    named = embedded_set().within(frozenset(tools.config.system.elements))
+    taken = {phase_id for phase_id, _ in from_hull}
+    return from_hull + [
+        (p.phase_id, p.relaxed)
+        for p in named
+        if p.phase_id not in taken and p.relaxed.composition.reduced_formula == formula
+    ]

@@ -1,0 +1,88 @@
+"""A campaign as its user reads it: ranked crystals, funnel, table."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from matsearch.core.campaign import CampaignRecord, CandidateQuery
+from matsearch.core.config import parse_config
+from matsearch.core.protocols import Repository
+from matsearch.core.records import Candidate
+from matsearch.pipeline.funnel import Funnel, count_funnel
+from matsearch.select.best import BestSelector
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """A campaign and all its candidates, read once.
+
+    Attributes
+    ----------
+    record : CampaignRecord
+        What was asked, by which versions, and the state.
+    candidates : tuple of Candidate
+        In the order of their birth, those that failed too.
+    """
+
+    record: CampaignRecord
+    candidates: tuple[Candidate, ...]
+
+    @cached_property
+    def funnel(self) -> Funnel:
+        """How far the proposals came."""
+        return count_funnel(self.record, self.candidates)
+
+    @cached_property
+    def ranked(self) -> tuple[Candidate, ...]:
+        """Distinct scored crystals, best first, flagged ones last."""
+        selector = BestSelector(parse_config(self.record.config).objectives)
+        scored = [c for c in self.candidates if c.alive and c.placement and c.duplicate_of is None]
+        return tuple(sorted(scored, key=lambda c: (bool(c.flags), *selector.rank(c))))
+
+    def rows(self, n: int | None = None) -> list[dict[str, Any]]:
+        """Return the table of the best ``n`` crystals (all of them by default) as JSON types."""
+        return [row(i, candidate) for i, candidate in enumerate(self.ranked[:n], start=1)]
+
+    def to_dataframe(self) -> "DataFrame":
+        """Return the ranked table as a pandas DataFrame."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows())
+
+
+def load_result(repository: Repository, record: CampaignRecord) -> SearchResult:
+    """Read a campaign's candidates."""
+    candidates = repository.query_candidates(CandidateQuery(campaign_id=record.campaign_id))
+    return SearchResult(record, tuple(candidates))
+
+
+def row(rank: int, candidate: Candidate) -> dict[str, Any]:
+    """Return one line of the ranked table."""
+    placement, relaxation, match = candidate.placement, candidate.relaxation, candidate.match
+    return {
+        "rank": rank,
+        "candidate_id": candidate.candidate_id,
+        "formula": candidate.formula,
+        "spacegroup": candidate.spacegroup,
+        "n_atoms": len(candidate.structure) if candidate.structure is not None else None,
+        "energy_above_hull": placement.energy_above_hull if placement else None,
+        "formation_energy_per_atom": placement.formation_energy_per_atom if placement else None,
+        "energy_per_atom": relaxation.energy_per_atom if relaxation else None,
+        **{name: value.value for name, value in candidate.properties.items()},
+        "generation": candidate.generation,
+        "operator": candidate.lineage.operator,
+        "known_phase": match.known_id if match else None,
+        "match": _match_word(candidate),
+        "flags": " ".join(candidate.flags),
+    }
+
+
+def _match_word(candidate: Candidate) -> str | None:
+    if candidate.match is None:
+        return None
+    if candidate.match.kind == "composition_and_energy":
+        return "composition_and_energy_match"
+    return "kept" if candidate.match.own_root else "rediscovery"

@@ -1,0 +1,152 @@
+"""plan, screen, advance: one generation. Pure but for the repository and the cache they are given."""
+
+from collections.abc import Sequence
+
+from matsearch.core.boundary import contained
+from matsearch.core.campaign import CampaignState, CandidateQuery, GenerationSummary
+from matsearch.core.errors import InternalErrorRateError
+from matsearch.core.progress import report
+from matsearch.core.protocols import Repository, ResultCache, Slot
+from matsearch.core.records import Candidate, Parent
+from matsearch.core.verdict import FailureKind, Verdict
+from matsearch.hull.stage import place
+from matsearch.parse.sanity import check_sanity
+from matsearch.pipeline.knowledge import mark_all
+from matsearch.pipeline.tools import Tools
+from matsearch.relax.engine import get_engine
+from matsearch.relax.stage import relax
+
+INTERNAL_ERROR_RATE = 0.01
+
+
+def plan(state: CampaignState, tools: Tools, repository: Repository) -> list[Candidate]:
+    """Return the proposals of the state's generation: those committed before, else new ones, committed now."""
+    query = CandidateQuery(campaign_id=state.campaign_id, generation=state.generation)
+    committed = repository.query_candidates(query)
+    if len({c.slot for c in committed}) == tools.config.population.proposals:
+        return [as_proposed(candidate) for candidate in committed]
+    proposals = [
+        candidate for i in range(tools.config.population.proposals) for candidate in _propose(state, tools, i)
+    ]
+    repository.put_candidates(proposals)
+    report("proposed", generation=state.generation, n=len(proposals))
+    return proposals
+
+
+def screen(batch: Sequence[Candidate], tools: Tools, cache: ResultCache, owner: str) -> list[Candidate]:
+    """Take proposals through sanity, relaxation, hull and properties. Total: same length, order and ids.
+
+    Parameters
+    ----------
+    owner : str
+        The campaign, for counting the work begun.
+    """
+    config = tools.config
+    screened = check_sanity(batch, tools.limits, config.sanity)
+    engine = get_engine(config.potential, config.execution)
+    screened = relax(screened, tools.potential.info, config.relax, engine, cache, owner)
+    screened = place(screened, tools.hull)
+    for evaluator in tools.evaluators:
+        screened = evaluator.evaluate(screened)
+    return screened
+
+
+def advance(
+    state: CampaignState, screened: Sequence[Candidate], tools: Tools, repository: Repository
+) -> CampaignState:
+    """Commit a screened generation and return the next state.
+
+    Candidates are committed before the state, so a crash in between is mended by doing the same again.
+
+    Raises
+    ------
+    InternalErrorRateError
+        If more than one percent ended in unexpected exceptions; the generation is not committed.
+    """
+    _refuse_bugs(screened)
+    earlier = repository.query_candidates(
+        CandidateQuery(campaign_id=state.campaign_id, alive=True, unique=True)
+    )
+    earlier = [c for c in earlier if c.generation < state.generation]
+    marked = mark_all(screened, earlier, tools)
+    repository.put_candidates(marked)
+    following = _next_state(state, marked, earlier, tools)
+    repository.save_state(following)
+    report("generation", **following.history[-1].document(), generations=tools.config.budget.generations)
+    return following
+
+
+def _propose(state: CampaignState, tools: Tools, number: int) -> list[Candidate]:
+    slot = Slot(
+        campaign_id=state.campaign_id,
+        generation=state.generation,
+        slot=number,
+        seed=tools.config.seed,
+        parents=state.parents,
+        templates=tools.templates,
+        limits=tools.limits,
+    )
+    made = contained("propose", lambda: tools.proposer.propose(slot))
+    if isinstance(made, Verdict):
+        raise InternalErrorRateError(
+            f"the proposer {tools.proposer.name} failed: {made.detail}", "report it as a bug"
+        )
+    return made
+
+
+def as_proposed(candidate: Candidate) -> Candidate:
+    """Return the candidate as it was born, without what the stages found."""
+    verdict = candidate.verdict if candidate.verdict and candidate.verdict.stage == "propose" else None
+    return Candidate(
+        **candidate.model_dump(
+            include={"candidate_id", "campaign_id", "generation", "proposer", "slot", "index"}
+        ),
+        lineage=candidate.lineage,
+        structure=candidate.structure,
+        verdict=verdict,
+    )
+
+
+def _refuse_bugs(screened: Sequence[Candidate]) -> None:
+    bugs = [c for c in screened if c.verdict and c.verdict.kind is FailureKind.INTERNAL_ERROR]
+    if len(bugs) > INTERNAL_ERROR_RATE * len(screened):
+        first = bugs[0]
+        detail = first.verdict.detail if first.verdict else ""
+        raise InternalErrorRateError(
+            f"{len(bugs)} of {len(screened)} candidates ended in unexpected errors, the first {first.candidate_id}: {detail}",
+            f"look with `matsearch debug {first.candidate_id} --stage relax`; nothing of this generation is lost",
+        )
+
+
+def _next_state(
+    state: CampaignState, marked: Sequence[Candidate], earlier: Sequence[Candidate], tools: Tools
+) -> CampaignState:
+    config = tools.config
+    survivors = tools.selector.select([*earlier, *marked], config.population.parents)
+    parents = [_as_parent(c) for c in survivors]
+    parents += tools.seeds[: max(0, config.population.parents - len(parents))]
+    placed = [c.placement.energy_above_hull for c in (*earlier, *marked) if c.placement]
+    summary = GenerationSummary(
+        generation=state.generation,
+        asked=config.population.proposals,
+        proposed=sum(c.structure is not None for c in marked),
+        relaxed=sum(c.relaxation is not None for c in marked),
+        scored=sum(c.placement is not None for c in marked),
+        best_energy_above_hull=min(placed, default=None),
+    )
+    done = state.generation + 1
+    return state.evolve(
+        generation=done,
+        parents=tuple(parents),
+        history=(*state.history, summary),
+        status="finished" if done >= config.budget.generations else "running",
+    )
+
+
+def _as_parent(candidate: Candidate) -> Parent:
+    return Parent(
+        parent_id=candidate.candidate_id,
+        structure=candidate.best_structure,
+        roots=candidate.lineage.roots,
+        energy_above_hull=candidate.placement.energy_above_hull if candidate.placement else None,
+    )

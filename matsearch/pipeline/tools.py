@@ -1,0 +1,106 @@
+"""What a search works with, built once from its configuration."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from matsearch.core.config import SearchConfig, SeedSection, parse_config
+from matsearch.core.errors import ConfigError, InputError
+from matsearch.core.keys import canonical_json, content_key
+from matsearch.core.protocols import Limits, Potential, PropertyEvaluator, Proposer, ReferenceHull, Selector
+from matsearch.core.records import Parent
+from matsearch.crystal.canonical import structure_key
+from matsearch.crystal.files import read_structures
+from matsearch.crystal.known import EmbeddedPhase, embedded_set
+from matsearch.hull.sources import load_hull
+from matsearch.potentials import load_potential
+from matsearch.properties import evaluators_for
+from matsearch.propose.operator_proposer import OperatorProposer
+from matsearch.select.best import BestSelector
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The parts a configuration names, ready to use."""
+
+    config: SearchConfig
+    limits: Limits
+    potential: Potential
+    hull: ReferenceHull
+    evaluators: tuple[PropertyEvaluator, ...]
+    selector: Selector
+    proposer: Proposer
+    seeds: tuple[Parent, ...]
+    templates: tuple[Parent, ...]
+
+    @property
+    def seeds_key(self) -> str:
+        """Content key of seeds and templates."""
+        crystals = [(p.parent_id, structure_key(p.structure)) for p in (*self.seeds, *self.templates)]
+        return content_key("seeds/1", crystals)
+
+
+def build_tools(config: SearchConfig) -> Tools:
+    """Return the tools of a configuration; the same one gives the same object.
+
+    Raises
+    ------
+    ConfigError, InputError, ReferenceHullError, SchemeMismatchError, PotentialError
+        If something it names cannot be used.
+    """
+    return _build(canonical_json(config.model_dump(mode="json")))
+
+
+@lru_cache(maxsize=4)
+def _build(text: str) -> Tools:
+    import json
+
+    config = parse_config(json.loads(text))
+    potential = load_potential(config.potential.name, config.potential.version)
+    elements = config.system.elements
+    unknown = set(elements) - (potential.info.elements or set(elements))
+    if unknown:
+        raise ConfigError(
+            f"system.elements: {potential.info.name} {potential.info.version} does not know {', '.join(sorted(unknown))}",
+            "take them out, or choose another potential",
+        )
+    seeds, templates = _seeds(config.seeds, frozenset(elements), config.system.max_atoms)
+    return Tools(
+        config=config,
+        limits=Limits(elements=elements, max_atoms=config.system.max_atoms),
+        potential=potential,
+        hull=load_hull(config.reference, elements, potential.info.scheme_id),
+        evaluators=tuple(evaluators_for([o.name for o in config.objectives])),
+        selector=BestSelector(config.objectives),
+        proposer=OperatorProposer(dict(config.propose.operators)),
+        seeds=seeds,
+        templates=templates,
+    )
+
+
+def _seeds(
+    section: SeedSection, elements: frozenset[str], max_atoms: int
+) -> tuple[tuple[Parent, ...], tuple[Parent, ...]]:
+    known = [p for p in embedded_set().phases if _allowed(p, section, max_atoms)]
+    if section.source == "embedded":
+        seeds = tuple(_known_parent(p) for p in known if p.symbols <= elements)
+    else:
+        files = read_structures(Path(section.source).expanduser())
+        seeds = tuple(Parent(parent_id=f"file:{name}", structure=s) for name, s in files)
+    templates = (
+        tuple(_known_parent(p) for p in known if len(p.symbols) <= len(elements)) if section.templates else ()
+    )
+    if not seeds and not templates:
+        raise InputError(
+            f"no parents: no seed of {section.source!r} is made of {', '.join(sorted(elements))} within {max_atoms} atoms",
+            "give seeds.source a folder of CIF files, raise system.max_atoms, or set seeds.templates: true",
+        )
+    return seeds or templates, templates
+
+
+def _allowed(phase: EmbeddedPhase, section: SeedSection, max_atoms: int) -> bool:
+    return len(phase.relaxed) <= max_atoms and not {phase.phase_id, phase.formula} & set(section.exclude)
+
+
+def _known_parent(phase: EmbeddedPhase) -> Parent:
+    return Parent(parent_id=f"known:{phase.phase_id}", structure=phase.literature, roots=(phase.phase_id,))

@@ -1,0 +1,82 @@
+"""CHGNet (Deng et al., Nat. Mach. Intell. 5, 1031 (2023)), from the weights in its own wheel."""
+
+import hashlib
+import os
+import warnings
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from matsearch.core.errors import PotentialError
+from matsearch.core.protocols import PotentialInfo
+
+if TYPE_CHECKING:
+    from ase.calculators.calculator import Calculator
+
+_SCHEMES = {"0.3.0": "chgnet-0.3.0", "0.2.0": "chgnet-0.2.0", "r2scan": "chgnet-r2scan"}
+_N_ELEMENTS = 94
+
+
+class CHGNetPotential:
+    """CHGNet by version, on the CPU with one thread.
+
+    Parameters
+    ----------
+    version : str
+        ``0.3.0`` (PBE/PBE+U with the Materials Project 2020 corrections in its energies), ``0.2.0`` or ``r2scan``.
+
+    Raises
+    ------
+    PotentialError
+        If the version is unknown or its weights are not installed.
+    """
+
+    def __init__(self, version: str = "0.3.0") -> None:
+        if version not in _SCHEMES:
+            raise PotentialError(f"unknown CHGNet version {version!r}", f"known: {', '.join(_SCHEMES)}")
+        self._version = version
+        self.info = PotentialInfo(
+            name="chgnet",
+            version=version,
+            sha256=_weights_sha256(version),
+            scheme_id=_SCHEMES[version],
+            elements=_element_symbols(),
+            gives=frozenset({"forces", "stress", "magmoms"}),
+        )
+
+    def calculator(self) -> "Calculator":
+        """Return CHGNet's ASE calculator; an isolated atom raises instead of a meaningless energy."""
+        # several processes of one thread beat one process of many, and OpenMP's spinning threads slow all of them
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+        import torch
+
+        torch.set_num_threads(1)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from chgnet.model import CHGNet
+            from chgnet.model.dynamics import CHGNetCalculator
+
+            model = CHGNet.load(model_name=self._version, use_device="cpu", verbose=False)
+            return CHGNetCalculator(model=model, use_device="cpu", on_isolated_atoms="error")
+
+
+@cache
+def _weights_sha256(version: str) -> str:
+    spec = find_spec("chgnet")
+    if spec is None or spec.origin is None:
+        raise PotentialError("CHGNet is not installed", "pip install chgnet")
+    folder = Path(spec.origin).parent / "pretrained" / version
+    checkpoints = sorted(folder.glob("*.pth.tar"))
+    if not checkpoints:
+        raise PotentialError(
+            f"no CHGNet {version} weights in {folder}", "pip install --force-reinstall chgnet"
+        )
+    return hashlib.sha256(checkpoints[0].read_bytes()).hexdigest()
+
+
+@cache
+def _element_symbols() -> frozenset[str]:
+    from pymatgen.core import Element
+
+    return frozenset(Element.from_Z(z).symbol for z in range(1, _N_ELEMENTS + 1))

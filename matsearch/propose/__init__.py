@@ -1,0 +1,1 @@
+"""Parents to proposals."""

@@ -1,0 +1,1 @@
+"""Scored candidates to survivors."""

@@ -1,0 +1,1 @@
+"""Survivors to independent calculations."""

@@ -1,0 +1,49 @@
+"""What every test may use."""
+
+import os
+from pathlib import Path
+
+# before numpy and torch are imported anywhere: one thread a process
+for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ[_name] = "1"
+os.environ["MATSEARCH_RERAISE"] = "1"
+
+import pytest
+from hypothesis import settings
+from pymatgen.core import Lattice, Structure
+
+settings.register_profile("matsearch", deadline=None, derandomize=True, max_examples=50)
+settings.load_profile("matsearch")
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path, monkeypatch):
+    """No test reads or writes a user's settings or the current folder's store."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("JOBFLOW_CONFIG_FILE", raising=False)
+    monkeypatch.delenv("MATSEARCH_SHARE", raising=False)
+    monkeypatch.delenv("MATSEARCH_WORKERS", raising=False)
+    monkeypatch.setenv("MATSEARCH_STORE", f"sqlite:///{tmp_path}/store.sqlite")
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """Folder of real reference data; the test is skipped where there is none."""
+    folder = os.environ.get("MATSEARCH_TEST_DATA")
+    if not folder:
+        pytest.skip("MATSEARCH_TEST_DATA is not set: no reference data")
+    return Path(folder)
+
+
+@pytest.fixture
+def rock_salt() -> Structure:
+    """Primitive NaCl."""
+    cell = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.64), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    return cell.get_primitive_structure()
+
+
+@pytest.fixture
+def titanium_carbide() -> Structure:
+    """Primitive TiC."""
+    cell = Structure.from_spacegroup("Fm-3m", Lattice.cubic(4.33), ["Ti", "C"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    return cell.get_primitive_structure()

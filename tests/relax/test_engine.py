@@ -1,0 +1,113 @@
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from matsearch.core.config import ExecutionSection, PotentialSection, RelaxSection
+from matsearch.core.errors import PotentialError
+from matsearch.core.verdict import FailureKind
+from matsearch.relax.engine import InProcessEngine, ProcessEngine, RelaxTask, close_engines, get_engine
+
+TOY = PotentialSection(name="toy")
+
+
+def tasks(structure, n):
+    made = []
+    for number in range(n):
+        moved = structure.copy()
+        moved.translate_sites([0], [0.01 * number, 0, 0])
+        made.append(RelaxTask(key=f"k{number}", structure=moved, settings=RelaxSection()))
+    return made
+
+
+@pytest.fixture
+def pool():
+    engine = ProcessEngine(TOY, workers=2, time_limit_s=60)
+    yield engine
+    engine.close()
+
+
+def children():
+    output = subprocess.run(
+        ["ps", "--ppid", str(os.getpid()), "-o", "pid=,args="], capture_output=True, text=True
+    )
+    return [int(line.split()[0]) for line in output.stdout.splitlines() if "relax.worker" in line]
+
+
+def test_the_pool_gives_the_answers_of_one_process(pool, titanium_carbide):
+    work = tasks(titanium_carbide, 6)
+    assert dict(pool.run(work)) == dict(InProcessEngine(TOY).run(work))
+
+
+def test_nothing_to_do(pool):
+    assert list(pool.run([])) == []
+
+
+def test_the_wall_clock_kills_and_the_rest_goes_on(titanium_carbide):
+    slow = titanium_carbide * (4, 4, 4)
+    slow.perturb(0.3)
+    hopeless = RelaxTask(key="slow", structure=slow, settings=RelaxSection(fmax=1e-6, max_steps=10000))
+    engine = ProcessEngine(TOY, workers=2, time_limit_s=1.0)
+    try:
+        outcomes = dict(engine.run([hopeless, *tasks(titanium_carbide, 3)]))
+    finally:
+        engine.close()
+    assert outcomes["slow"].verdict.kind is FailureKind.TIME_OUT
+    assert all(outcomes[f"k{i}"].relaxation for i in range(3))
+
+
+def test_a_killed_worker_is_replaced(pool, titanium_carbide):
+    list(pool.run(tasks(titanium_carbide, 2)))
+    work = titanium_carbide * (4, 4, 4)
+    work.perturb(0.3)
+    long = RelaxTask(key="long", structure=work, settings=RelaxSection(fmax=1e-6, max_steps=10000))
+    before = set(children())
+
+    def kill_soon():
+        time.sleep(0.5)
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+
+    threading.Thread(target=kill_soon).start()
+    assert dict(pool.run([long]))["long"].verdict.kind is FailureKind.WORKER_DIED
+    outcomes = dict(pool.run(tasks(titanium_carbide, 4)))
+    assert sum(o.relaxation is not None for o in outcomes.values()) >= 3
+    assert not before & set(children())
+
+
+def test_workers_end_with_their_parent(tmp_path):
+    program = """
+from matsearch.relax.engine import *
+from matsearch.core.config import *
+from pymatgen.core import Structure, Lattice
+import os, signal
+s = Structure(Lattice.cubic(3), ["Ti"], [[0, 0, 0]])
+engine = ProcessEngine(PotentialSection(name="toy"), 1, 60)
+list(engine.run([RelaxTask(key="k", structure=s, settings=RelaxSection())]))
+print(engine._workers[0]._process.pid, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    worker = int(done.stdout)
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and os.path.exists(f"/proc/{worker}"):
+        time.sleep(0.05)
+    assert not os.path.exists(f"/proc/{worker}")
+
+
+def test_engines_are_kept_until_closed():
+    execution = ExecutionSection(workers=0)
+    first = get_engine(TOY, execution)
+    assert get_engine(TOY, execution) is first
+    close_engines()
+    assert get_engine(TOY, execution) is not first
+    close_engines()
+
+
+def test_an_unknown_potential_fails_before_any_process_starts():
+    with pytest.raises(PotentialError):
+        ProcessEngine(PotentialSection(name="nobody"), 1, 1)
