@@ -1,6 +1,7 @@
 """``matsearch``: one command, thin verbs. Everything heavy is imported by the verb that needs it."""
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -42,6 +43,9 @@ EXIT_INTERRUPTED = 130
 def main() -> None:
     """Run the command line: errors a user can act on are one line, not a traceback."""
     as_json = "--json" in sys.argv
+    # small matrices: threads of a linear-algebra library only get in each other's way
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
     try:
         app()
     except MatsearchError as error:

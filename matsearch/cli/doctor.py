@@ -78,20 +78,20 @@ def _weights() -> Check:
 
 
 def _store(uri: str) -> Check:
-    from matsearch.store import open_repository, store_exists
+    from matsearch.store import absolute_uri, open_repository
 
     # what stands before an @ may be a password
     shown = "://".join((uri.partition("://")[0], uri.partition("://")[2].rpartition("@")[2]))
 
     def look() -> str:
-        if not store_exists(uri):
-            return f"{shown} does not exist yet; the first run makes it"
-        repository = open_repository(uri)
+        repository = open_repository(uri, create=False)
         try:
             return f"{shown}, {len(repository.list_campaigns())} campaigns"
         finally:
             repository.close()
 
+    if uri.startswith("sqlite:///") and not Path(absolute_uri(uri).removeprefix("sqlite:///")).exists():
+        return Check(name="store", ok=True, detail=f"{shown} does not exist yet; the first run makes it")
     return _tried("store", look)
 
 

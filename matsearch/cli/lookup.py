@@ -8,16 +8,13 @@ from matsearch.core.errors import InputError
 from matsearch.core.protocols import Repository
 from matsearch.core.records import Candidate
 from matsearch.core.settings import Settings
-from matsearch.store import open_repository, store_exists
+from matsearch.store import open_repository
 
 
 @contextmanager
 def opened(store: str | None) -> Iterator[Repository]:
     """Open the repository of a URI or of the settings; it must exist."""
-    uri = store or Settings().store
-    if not store_exists(uri):
-        raise InputError(f"no store at {uri}", "give --store or MATSEARCH_STORE, or run a search first")
-    repository = open_repository(uri)
+    repository = open_repository(store or Settings().store, create=False)
     try:
         yield repository
     finally:

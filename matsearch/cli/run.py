@@ -26,7 +26,7 @@ def run_search(
 ) -> None:
     """Run a search with progress and print its table."""
     if references is not None:
-        overrides = {**overrides, "reference.source": str(references)}
+        overrides = {**overrides, "reference.source": str(references.absolute())}
     search = resolve_config(config, overrides)
     uri = store or Settings().store
     began = time.monotonic()

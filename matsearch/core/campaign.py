@@ -2,6 +2,8 @@
 
 from typing import Any, Literal
 
+from pydantic import Field
+
 from matsearch.core.model import Record
 from matsearch.core.records import Parent
 
@@ -95,8 +97,8 @@ class CandidateQuery(Record):
     max_energy_above_hull: float | None = None
     id_prefix: str | None = None
     sort: Literal["energy_above_hull", "birth"] = "birth"
-    limit: int | None = None
-    offset: int = 0
+    limit: int | None = Field(default=None, ge=0)
+    offset: int = Field(default=0, ge=0)
 
 
 class Changes(Record):
@@ -114,7 +116,7 @@ class WorkSummary(Record):
     started : int
         Begun, counting repeats.
     finished : int
-        Committed results.
+        Ended with a committed result, another campaign's for the same key too.
     transient : int
         Ended in a transient verdict (time-out, out of memory, killed worker).
     lost : int

@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from matsearch.core.errors import ConfigError
 from matsearch.core.keys import content_key
 
+BUILT_IN = ("embedded", "toy")
+"""Reference sets and seeds that come with matsearch."""
+
 
 class Section(BaseModel):
     """A part of a configuration: unknown keys are errors."""
@@ -184,8 +187,14 @@ class SearchConfig(Section):
         return self
 
     def physics(self) -> dict[str, Any]:
-        """Return the part that changes answers: all but description, budget and execution."""
-        return self.model_dump(mode="json", exclude={"description", "budget", "execution"})
+        """Return the part that changes answers: all but description, budget and execution.
+
+        Where files lie is left out too: what they hold enters a campaign's identity by its hash.
+        """
+        left_out = {"description": True, "budget": True, "execution": True}
+        return self.model_dump(
+            mode="json", exclude={**left_out, "reference": {"source"}, "seeds": {"source"}}
+        )
 
     def physics_key(self, **provenance: str) -> str:
         """Return the content key of the physics with the sha256 of what it names (potential, hull, seeds)."""
@@ -212,6 +221,8 @@ def load_config(path: Path, overrides: Mapping[str, Any] | None = None) -> Searc
         raise ConfigError(f"{path} holds {type(data).__name__}, not keys and values", "see `matsearch init`")
     for dotted, value in (overrides or {}).items():
         _set(data, dotted, value)
+    for section in ("reference", "seeds"):
+        _make_absolute(data.get(section))
     return parse_config(data, str(path))
 
 
@@ -230,6 +241,16 @@ def parse_config(data: Mapping[str, Any], origin: str = "config") -> SearchConfi
         raise ConfigError(
             f"{origin}: {'; '.join(lines)}", "`matsearch config schema` lists all keys"
         ) from error
+
+
+def _make_absolute(section: Any) -> None:
+    # jobs may run in another folder than the one the path was given in
+    if (
+        isinstance(section, dict)
+        and isinstance(source := section.get("source"), str)
+        and source not in BUILT_IN
+    ):
+        section["source"] = str(Path(source).expanduser().absolute())
 
 
 def _explain(item: Any) -> str:

@@ -11,6 +11,7 @@ class ScreenDocument(Record):
     candidates: list[dict] = Field(description="Candidate documents, in the order given.")
     n_alive: int = Field(description="Candidates without a verdict.")
     best_energy_above_hull: float | None = Field(description="Lowest in the batch, eV/atom.")
+    journal: str | None = Field(description="Folder with results not yet in a repository, or none.")
 
 
 class GenerationDocument(Record):

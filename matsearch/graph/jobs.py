@@ -1,5 +1,6 @@
 """The jobs. Values in, values out: everything a job needs is in its arguments."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from matsearch.pipeline.campaign import open_campaign
 from matsearch.pipeline.steps import advance, plan, screen
 from matsearch.pipeline.tools import build_tools
 from matsearch.store import open_repository
-from matsearch.store.journal import JournalCache
+from matsearch.store.journal import JournalCache, commit_journal
 
 JOURNAL_FOLDER = "matsearch-journal"
 
@@ -58,9 +59,10 @@ def screen_batch(
         job's folder, which the advance commits.
     """
     tools = build_tools(parse_config(config))
-    cache = _cache(store)
+    candidates = [Candidate.model_validate(document) for document in batch]
+    cache, journal = _cache(store)
     try:
-        screened = screen([Candidate.model_validate(document) for document in batch], tools, cache, owner)
+        screened = screen(candidates, tools, cache, owner)
     finally:
         cache.close()
     placed = [c.placement.energy_above_hull for c in screened if c.placement]
@@ -68,19 +70,30 @@ def screen_batch(
         candidates=[c.document() for c in screened],
         n_alive=sum(c.alive for c in screened),
         best_energy_above_hull=min(placed, default=None),
+        journal=journal,
     )
 
 
 @job
 def advance_generation(
-    batches: list[list[dict[str, Any]]], config: dict[str, Any], store: str, chain: bool
+    batches: list[dict[str, Any]], config: dict[str, Any], store: str, chain: bool
 ) -> GenerationDocument | Response:
-    """Commit a screened generation; go on with the next one where asked to."""
+    """Commit a screened generation; go on with the next one where asked to.
+
+    Parameters
+    ----------
+    batches : list of dict
+        Screen documents of the whole generation.
+    """
     search = parse_config(config)
+    documents = [ScreenDocument.model_validate(_plain(batch)) for batch in batches]
+    screened = [Candidate.model_validate(c) for document in documents for c in document.candidates]
     repository = open_repository(store)
     try:
+        for document in documents:
+            if document.journal and Path(document.journal).is_dir():
+                commit_journal(Path(document.journal), repository)
         record = open_campaign(search, repository)
-        screened = [Candidate.model_validate(document) for batch in batches for document in batch]
         if all(c.generation == record.state.generation for c in screened):
             record = record.evolve(state=advance(record.state, screened, build_tools(search), repository))
     finally:
@@ -105,7 +118,7 @@ def _generation_flow(
         screening = screen_batch(documents, config, record.campaign_id, store)
         screening.name = f"screen g{generation:03d} b{number:02d}"
         jobs.append(screening)
-    last = advance_generation([j.output.candidates for j in jobs], config, store, chain)
+    last = advance_generation([j.output for j in jobs], config, store, chain)
     last.name = f"advance g{generation:03d}"
     return Flow([*jobs, last], output=last.output, name=f"{record.campaign_id} g{generation:03d}")
 
@@ -121,10 +134,21 @@ def _generation_document(record: CampaignRecord, store: str) -> GenerationDocume
     )
 
 
-def _cache(store: str | None) -> ResultCache:
+def _cache(store: str | None) -> tuple[ResultCache, str | None]:
+    """Return the repository as cache, or a journal in the job's folder and where that is."""
     if store is not None:
         try:
-            return open_repository(store)
-        except StoreError:
-            pass
-    return JournalCache(Path.cwd() / JOURNAL_FOLDER)
+            return open_repository(store, create=False), None
+        except StoreError as error:
+            logging.getLogger(__name__).warning(
+                "no repository from here, so results go to a journal: %s", error
+            )
+    folder = Path.cwd() / JOURNAL_FOLDER
+    return JournalCache(folder), str(folder)
+
+
+def _plain(document: Any) -> Any:
+    # jobflow resolves a reference to the document itself where it can, else to a dict with its class's name
+    if isinstance(document, ScreenDocument):
+        return document
+    return {key: value for key, value in document.items() if not key.startswith("@")}

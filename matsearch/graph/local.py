@@ -3,6 +3,7 @@
 import logging
 import os
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,9 +68,11 @@ def _loop(config: SearchConfig, store: str, jobstore: JobStore, record: Campaign
 def _run_one(made: Any, jobstore: JobStore) -> None:
     # jobflow announces every job on the root logger; our own events say what a user wants to know
     logging.getLogger("jobflow").setLevel(logging.WARNING)
-    run_locally(
-        made, store=jobstore, log=False, ensure_success=True, raise_immediately=True, create_folders=False
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=FutureWarning, module="jobflow")
+        run_locally(
+            made, store=jobstore, log=False, ensure_success=True, raise_immediately=True, create_folders=False
+        )
 
 
 def _default_jobstore() -> JobStore:

@@ -11,6 +11,7 @@ from matsearch.core.config import SearchConfig, parse_config
 from matsearch.core.keys import candidate_id
 from matsearch.core.records import Candidate, Lineage
 from matsearch.graph.jobs import advance_generation, propose, screen_batch
+from matsearch.store import absolute_uri
 
 
 @dataclass
@@ -36,7 +37,12 @@ class ScreenMaker(Maker):
         """Return a job whose output is a :class:`~matsearch.graph.documents.ScreenDocument`."""
         config, batch = given_batch(structures, self.config)
         documents = [candidate.document() for candidate in batch]
-        made = screen_batch(documents, config.model_dump(mode="json"), config.name, self.store)
+        made = screen_batch(
+            documents,
+            config.model_dump(mode="json"),
+            config.name,
+            absolute_uri(self.store) if self.store else None,
+        )
         made.name = self.name
         return made
 
@@ -59,7 +65,7 @@ class ProposeMaker(Maker):
 
     def make(self, config: dict[str, Any]) -> Job:
         """Return the job for a search configuration."""
-        made = propose(parse_config(config).model_dump(mode="json"), self.store, self.chain)
+        made = propose(parse_config(config).model_dump(mode="json"), absolute_uri(self.store), self.chain)
         made.name = self.name
         return made
 

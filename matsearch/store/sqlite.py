@@ -73,6 +73,8 @@ class SqliteBackend:
         with self._guarded():
             self._use_wal()
             self._connection.execute("PRAGMA synchronous=FULL")
+        if self.version() is not None:
+            return  # so that opening a store waits for no writer
         with self.transaction():
             if self.version() is not None:
                 return

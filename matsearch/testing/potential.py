@@ -30,7 +30,7 @@ class PotentialContract:
         """Return a distorted rock salt cell of eight atoms with the calculator attached."""
         atoms = bulk("NaCl", "rocksalt", a=5.7, cubic=True)
         atoms.set_cell(
-            atoms.cell.array @ (np.eye(3) + [[0.01, 0.02, 0], [0, -0.01, 0.01], [0, 0, 0.02]]),
+            atoms.cell.array @ (np.eye(3) + np.array([[0.01, 0.02, 0], [0, -0.01, 0.01], [0, 0, 0.02]])),
             scale_atoms=True,
         )
         atoms.rattle(0.08, seed=3)

@@ -67,5 +67,14 @@ def test_execution_and_budget_change_no_key():
     assert base.physics_key(hull="a") != base.physics_key(hull="b")
 
 
+def test_where_a_file_lies_does_not_matter(tmp_path, monkeypatch):
+    path = tmp_path / "c.yaml"
+    path.write_text("name: x\nsystem: {elements: [Li]}\nreference: {source: hull.json}\n")
+    monkeypatch.chdir(tmp_path)
+    config = load_config(path)
+    assert config.reference.source == str(tmp_path / "hull.json")
+    assert config.physics_key() == parse_config({**MINIMAL, "system": {"elements": ["Li"]}}).physics_key()
+
+
 def test_elements_are_a_set():
     assert parse_config({**MINIMAL, "system": {"elements": ["O", "Li", "O"]}}).system.elements == ("Li", "O")

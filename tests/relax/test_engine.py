@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -33,7 +34,7 @@ def pool():
 
 def children():
     output = subprocess.run(
-        ["ps", "--ppid", str(os.getpid()), "-o", "pid=,args="], capture_output=True, text=True
+        ["ps", "--ppid", str(os.getpid()), "-o", "pid=,args="], check=True, capture_output=True, text=True
     )
     return [int(line.split()[0]) for line in output.stdout.splitlines() if "relax.worker" in line]
 
@@ -91,12 +92,12 @@ list(engine.run([RelaxTask(key="k", structure=s, settings=RelaxSection())]))
 print(engine._workers[0]._process.pid, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True)
     worker = int(done.stdout)
     deadline = time.monotonic() + 10
-    while time.monotonic() < deadline and os.path.exists(f"/proc/{worker}"):
+    while time.monotonic() < deadline and Path(f"/proc/{worker}").exists():
         time.sleep(0.05)
-    assert not os.path.exists(f"/proc/{worker}")
+    assert not Path(f"/proc/{worker}").exists()
 
 
 def test_engines_are_kept_until_closed():

@@ -9,7 +9,7 @@ for _suite in ("repository", "repository_candidates", "repository_work", "result
     pytest.register_assert_rewrite(f"matsearch.testing.{_suite}")
 
 # after the line above, so that their assertions explain themselves
-from matsearch.testing.mongo import NO_MONGOD, find_mongod, running_mongod  # noqa: E402
+from matsearch.testing.mongo import NO_MONGOD, find_mongod, running_mongod
 
 
 @pytest.fixture(scope="session")

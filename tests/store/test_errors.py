@@ -190,6 +190,7 @@ def test_a_locked_file_is_a_clear_error(path):
     with pytest.raises(StoreError, match="locked by another program"):
         repository.put_result("other", {}, "campaign")
     assert repository.get_results(["key"])
+    DocumentRepository(SqliteBackend(path, timeout_s=0.05)).close()  # reading and opening wait for no writer
     other.execute("ROLLBACK")
     other.close()
     assert repository.put_result("other", {}, "campaign")
