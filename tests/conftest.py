@@ -10,7 +10,9 @@ os.environ["MATSEARCH_RERAISE"] = "1"
 
 import pytest
 from hypothesis import settings
-from pymatgen.core import Lattice, Structure
+from pymatgen.core import Structure
+
+from matsearch.testing.samples import sample_structure
 
 settings.register_profile("matsearch", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("matsearch")
@@ -38,12 +40,10 @@ def test_data() -> Path:
 @pytest.fixture
 def rock_salt() -> Structure:
     """Primitive NaCl."""
-    cell = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.64), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
-    return cell.get_primitive_structure()
+    return sample_structure()
 
 
 @pytest.fixture
 def titanium_carbide() -> Structure:
     """Primitive TiC."""
-    cell = Structure.from_spacegroup("Fm-3m", Lattice.cubic(4.33), ["Ti", "C"], [[0, 0, 0], [0.5, 0.5, 0.5]])
-    return cell.get_primitive_structure()
+    return sample_structure("Ti", "C", 4.33)

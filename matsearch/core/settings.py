@@ -32,7 +32,7 @@ class Settings(BaseSettings):
     workers: int | None = Field(default=None, ge=0)
 
     @classmethod
-    def settings_customise_sources(
+    def settings_customise_sources(  # type: ignore[override]  # pydantic passes all by name
         cls, settings_cls: type[BaseSettings], **sources: PydanticBaseSettingsSource
     ) -> tuple[Any, ...]:
         """Read the environment before the file."""

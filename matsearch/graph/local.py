@@ -15,6 +15,7 @@ from maggma.stores import MemoryStore
 from matsearch.core.campaign import CampaignRecord
 from matsearch.core.config import SearchConfig
 from matsearch.core.errors import StoreError
+from matsearch.core.faults import boundary
 from matsearch.core.progress import report
 from matsearch.core.protocols import Repository
 from matsearch.graph.makers import ProposeMaker
@@ -85,6 +86,7 @@ def _default_jobstore() -> JobStore:
 def _leased(repository: Repository, campaign_id: str) -> Iterator[None]:
     owner = lease_owner()
     repository.acquire(campaign_id, owner)
+    boundary("leased")
     stop = threading.Event()
 
     def renew() -> None:

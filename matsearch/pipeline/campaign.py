@@ -7,6 +7,7 @@ from typing import Any
 
 from matsearch.core.campaign import CampaignRecord, CampaignState
 from matsearch.core.config import SearchConfig
+from matsearch.core.faults import boundary
 from matsearch.core.protocols import Repository
 from matsearch.pipeline.tools import Tools, build_tools
 
@@ -22,6 +23,7 @@ def open_campaign(config: SearchConfig, repository: Repository) -> CampaignRecor
     tools = build_tools(config)
     record = _new_record(config, tools)
     if repository.create_campaign(record):
+        boundary("campaign-created")
         return record
     stored = repository.get_campaign(record.campaign_id)
     assert stored is not None  # noqa: S101 - create_campaign said that it exists

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from matsearch.core.boundary import contained
 from matsearch.core.campaign import CampaignState, CandidateQuery, GenerationSummary
 from matsearch.core.errors import InternalErrorRateError
+from matsearch.core.faults import boundary
 from matsearch.core.progress import report
 from matsearch.core.protocols import Repository, ResultCache, Slot
 from matsearch.core.records import Candidate, Parent
@@ -29,6 +30,7 @@ def plan(state: CampaignState, tools: Tools, repository: Repository) -> list[Can
         candidate for i in range(tools.config.population.proposals) for candidate in _propose(state, tools, i)
     ]
     repository.put_candidates(proposals)
+    boundary("proposed")
     report("proposed", generation=state.generation, n=len(proposals))
     return proposals
 
@@ -48,6 +50,7 @@ def screen(batch: Sequence[Candidate], tools: Tools, cache: ResultCache, owner: 
     screened = place(screened, tools.hull)
     for evaluator in tools.evaluators:
         screened = evaluator.evaluate(screened)
+    boundary("screened")
     return screened
 
 
@@ -70,8 +73,10 @@ def advance(
     earlier = [c for c in earlier if c.generation < state.generation]
     marked = mark_all(screened, earlier, tools)
     repository.put_candidates(marked)
+    boundary("candidates-committed")
     following = _next_state(state, marked, earlier, tools)
     repository.save_state(following)
+    boundary("state-saved")
     report("generation", **following.history[-1].document(), generations=tools.config.budget.generations)
     return following
 

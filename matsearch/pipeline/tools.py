@@ -72,7 +72,7 @@ def _build(text: str) -> Tools:
         hull=load_hull(config.reference, elements, potential.info.scheme_id),
         evaluators=tuple(evaluators_for([o.name for o in config.objectives])),
         selector=BestSelector(config.objectives),
-        proposer=OperatorProposer(dict(config.propose.operators)),
+        proposer=OperatorProposer({str(name): share for name, share in config.propose.operators.items()}),
         seeds=seeds,
         templates=templates,
     )

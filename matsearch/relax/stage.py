@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from matsearch.core.config import RelaxSection
+from matsearch.core.faults import boundary
 from matsearch.core.progress import report
 from matsearch.core.protocols import PotentialInfo, ResultCache
 from matsearch.core.records import Candidate, RelaxOutcome
@@ -70,11 +71,14 @@ def _compute(
     def beginning() -> Iterator[RelaxTask]:
         for task in tasks:
             cache.begin(task.key, owner)
+            boundary("relax-begun")
             yield task
 
     outcomes: dict[str, RelaxOutcome] = {}
     for key, outcome in engine.run(beginning()):
+        boundary("relax-ended")
         _commit(cache, key, outcome, owner)
+        boundary("relax-committed")
         outcomes[key] = outcome
         kind = outcome.verdict.kind.value if outcome.verdict else None
         report("relaxed", done=len(outcomes), of=len(tasks), verdict=kind)

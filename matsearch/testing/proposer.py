@@ -5,6 +5,7 @@ from pymatgen.core import Lattice, Structure
 
 from matsearch.core.protocols import Limits, Proposer, Slot
 from matsearch.core.records import Parent
+from matsearch.testing.samples import sample_structure
 
 
 class ProposerContract:
@@ -20,16 +21,11 @@ class ProposerContract:
 
     def slot_of(self, number: int, seed: int = 7) -> Slot:
         """Return a slot over Na-Cl-O with two parents."""
-        rock_salt = Structure.from_spacegroup(
-            "Fm-3m", Lattice.cubic(5.6), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]]
-        )
-        antifluorite = Structure.from_spacegroup(
-            "Fm-3m", Lattice.cubic(5.5), ["O", "Na"], [[0, 0, 0], [0.25, 0.25, 0.25]]
-        )
-        parents = tuple(
-            Parent(parent_id=name, structure=s.get_primitive_structure(), roots=(name,))
-            for name, s in (("NaCl-225", rock_salt), ("Na2O-225", antifluorite))
-        )
+        half = 2.75
+        lattice = Lattice([[0, half, half], [half, 0, half], [half, half, 0]])
+        antifluorite = Structure(lattice, ["O", "Na", "Na"], [[0, 0, 0], [0.25] * 3, [0.75] * 3])
+        named = (("NaCl-225", sample_structure()), ("Na2O-225", antifluorite))
+        parents = tuple(Parent(parent_id=name, structure=s, roots=(name,)) for name, s in named)
         return Slot(
             campaign_id="contract",
             generation=1,

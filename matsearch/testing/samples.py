@@ -6,7 +6,7 @@ from pymatgen.core import Lattice, Structure
 
 from matsearch.core.campaign import CampaignRecord, CampaignState
 from matsearch.core.keys import candidate_id
-from matsearch.core.records import Candidate, HullPlacement, Lineage
+from matsearch.core.records import Candidate, HullPlacement, Lineage, Relaxation
 from matsearch.core.verdict import FailureKind, Verdict
 
 
@@ -33,6 +33,24 @@ def sample_placement(energy_above_hull: float) -> HullPlacement:
         hull_scheme_id="toy",
         n_phases=3,
         complete=False,
+    )
+
+
+def sample_relaxation(structure: Structure | None = None, energy_per_atom: float = -3.5) -> Relaxation:
+    """Return a relaxation that leaves the structure as it is; energy in eV/atom."""
+    relaxed = structure or sample_structure()
+    return Relaxation(
+        structure=relaxed,
+        energy=energy_per_atom * len(relaxed),
+        energy_per_atom=energy_per_atom,
+        initial_energy_per_atom=energy_per_atom + 0.2,
+        n_steps=12,
+        fmax=0.05,
+        volume_ratio=1.0,
+        potential="toy 1",
+        potential_sha256="0" * 64,
+        scheme_id="toy",
+        relax_key="0" * 64,
     )
 
 

@@ -1,0 +1,178 @@
+import gzip
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pymatgen.analysis.phase_diagram import PDEntry, PhaseDiagram
+from pymatgen.core import Composition
+
+from matsearch.core.config import ReferenceSection
+from matsearch.core.errors import InputError, ReferenceHullError, SchemeMismatchError
+from matsearch.core.protocols import KnownPhase
+from matsearch.core.schemes import MP_GGA
+from matsearch.core.thresholds import TOO_GOOD_FLAG
+from matsearch.core.verdict import FailureKind
+from matsearch.hull.reference import PhaseDiagramHull
+from matsearch.hull.sources import load_hull
+from matsearch.hull.stage import place
+from matsearch.testing.hull import ReferenceHullContract
+from matsearch.testing.samples import sample_candidate, sample_relaxation, sample_verdict
+
+ENTRIES = [
+    {"composition": {"Li": 1}, "energy": -1.9, "entry_id": "a", "parameters": {"run_type": "GGA"}},
+    {"composition": {"O": 2}, "energy": -9.9, "entry_id": "b", "parameters": {"run_type": "GGA"}},
+    {"composition": {"Li": 2, "O": 1}, "energy": -14.3, "entry_id": "c", "parameters": {"run_type": "GGA"}},
+]
+
+
+def hull_of(phases, elements, **changes):
+    facts = {"name": "test", "scheme_id": "toy", "sha256": "0" * 64, "complete": False, **changes}
+    return PhaseDiagramHull(phases, elements, **facts)
+
+
+class TestEmbedded(ReferenceHullContract):
+    @pytest.fixture
+    def hull(self):
+        return load_hull(ReferenceSection(), ("Al", "C", "Ti"), "chgnet-0.3.0")
+
+
+class TestFile(ReferenceHullContract):
+    @pytest.fixture
+    def hull(self, tmp_path):
+        return load_hull(written(tmp_path, ENTRIES), ("Li", "O"), "chgnet-0.3.0")
+
+
+def written(folder, entries, **changes):
+    path = folder / "entries.json.gz"
+    path.write_bytes(gzip.compress(json.dumps(entries).encode()))
+    return ReferenceSection(**{"source": str(path), "corrections": "mp2020", **changes})
+
+
+_formulas = st.dictionaries(st.sampled_from(["A", "B", "C"]), st.integers(1, 4), min_size=1)
+
+
+@given(
+    phases=st.lists(st.tuples(_formulas, st.floats(-5, 1)), max_size=12),
+    asked=st.lists(st.tuples(_formulas, st.floats(-6, 2)), min_size=1, max_size=5),
+)
+def test_distances_are_pymatgens(phases, asked):
+    names = {"A": "Li", "B": "Fe", "C": "O"}
+    known = [({k: 1}, e) for k, e in (("A", -1.0), ("B", -2.0), ("C", -3.0))] + phases
+    compositions = [(Composition({names[k]: n for k, n in f.items()}), e) for f, e in known]
+    entries = [PDEntry(c, e * c.num_atoms) for c, e in compositions]
+    diagram = PhaseDiagram(entries)
+    hull = hull_of(
+        [
+            KnownPhase(phase_id=str(i), formula=c.formula, energy_per_atom=e)
+            for i, (c, e) in enumerate(compositions)
+        ],
+        ("Fe", "Li", "O"),
+    )
+    for formula, energy in asked:
+        composition = Composition({names[k]: n for k, n in formula.items()})
+        total = energy * composition.num_atoms
+        expected = diagram.get_e_above_hull(PDEntry(composition, total), allow_negative=True)
+        placed = hull.place(composition, total, "toy")
+        assert placed.energy_above_hull == pytest.approx(expected, abs=1e-8)
+        assert placed.formation_energy_per_atom == pytest.approx(
+            diagram.get_form_energy_per_atom(PDEntry(composition, total)), abs=1e-8
+        )
+
+
+def test_corrections_are_pymatgens(tmp_path):
+    hull = load_hull(written(tmp_path, ENTRIES), ("Li", "O"), "chgnet-0.3.0")
+    oxide = hull.phases("Li2O")[0]
+    # MP2020: -0.687 eV for each oxygen of an oxide
+    assert oxide.energy_per_atom == pytest.approx((-14.3 - 0.687) / 3, abs=1e-6)
+    assert hull.info.scheme_id == MP_GGA
+
+
+def test_missing_terminal_element_is_named(tmp_path):
+    with pytest.raises(ReferenceHullError, match=r"no entry for the element O"):
+        load_hull(written(tmp_path, [ENTRIES[0], ENTRIES[2]]), ("Li", "O"), "chgnet-0.3.0")
+
+
+def test_what_does_not_fit_is_refused_before_any_work(tmp_path):
+    section = written(tmp_path, ENTRIES)
+    with pytest.raises(SchemeMismatchError, match="chgnet-r2scan"):
+        load_hull(section, ("Li", "O"), "chgnet-r2scan")
+    with pytest.raises(ReferenceHullError, match="which energy scheme"):
+        load_hull(written(tmp_path, ENTRIES, corrections="none"), ("Li", "O"), "chgnet-0.3.0")
+    r2scan = [{**entry, "parameters": {"run_type": "r2SCAN"}} for entry in ENTRIES]
+    with pytest.raises(ReferenceHullError, match="r2SCAN"):
+        load_hull(written(tmp_path, r2scan), ("Li", "O"), "chgnet-0.3.0")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"not json",
+        b"{}",
+        b"[]",
+        b'[{"energy": -1}]',
+        b'[{"energy": "x", "composition": {"Li": 1}}]',
+        b'[{"energy": NaN, "composition": {"Li": 1}}]',
+        b'[{"energy": -1, "composition": {}}]',
+        b'["os.system"]',
+    ],
+)
+def test_files_that_hold_no_entries(tmp_path, content):
+    path = tmp_path / "entries.json"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"entries\.json"):
+        load_hull(ReferenceSection(source=str(path), corrections="mp2020"), ("Li",), "chgnet-0.3.0")
+
+
+def test_truncated_gzip_is_named(tmp_path):
+    section = written(tmp_path, ENTRIES)
+    path = tmp_path / "entries.json.gz"
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(InputError, match="cannot read"):
+        load_hull(section, ("Li", "O"), "chgnet-0.3.0")
+
+
+@pytest.mark.parametrize(("energy", "flagged"), [(-0.9, False), (-1.05, False), (-1.2, True)])
+def test_the_stage_is_total_and_flags_what_is_too_good(energy, flagged):
+    elements = hull_of(
+        [KnownPhase(phase_id=s, formula=s, energy_per_atom=-1.0) for s in ("Na", "Cl")], ("Cl", "Na")
+    )
+    relaxed = sample_candidate(0, relaxation=sample_relaxation(energy_per_atom=energy))
+    dead = sample_candidate(1, verdict=sample_verdict())
+    unrelaxed = sample_candidate(2)
+    placed = place([relaxed, dead, unrelaxed], elements)
+    assert [c.candidate_id for c in placed] == [c.candidate_id for c in (relaxed, dead, unrelaxed)]
+    assert placed[0].placement.energy_above_hull == pytest.approx(energy + 1.0)
+    assert (TOO_GOOD_FLAG in placed[0].flags) == flagged
+    assert placed[1] == dead
+    assert placed[2].verdict.kind is FailureKind.NO_REFERENCE
+
+
+def test_the_stage_turns_refusals_into_verdicts():
+    relaxed = sample_candidate(relaxation=sample_relaxation())
+    xenon = hull_of([KnownPhase(phase_id="Xe", formula="Xe", energy_per_atom=0.0)], ("Xe",))
+    other_scheme = hull_of(
+        [KnownPhase(phase_id=s, formula=s, energy_per_atom=-1.0) for s in ("Na", "Cl")],
+        ("Cl", "Na"),
+        scheme_id=MP_GGA,
+    )
+    assert place([relaxed], xenon)[0].verdict.kind is FailureKind.NO_REFERENCE
+    assert place([relaxed], other_scheme)[0].verdict.kind is FailureKind.SCHEME_MISMATCH
+
+
+def test_li_fe_p_o_has_pymatgens_stable_phases(test_data):
+    """859 entries, 42 of them stable after correction, the same ones in the same process."""
+    from pymatgen.entries.compatibility import MaterialsProject2020Compatibility
+
+    from matsearch.hull.entries import read_entries
+
+    path = test_data / "Li-Fe-P-O_entries.json.gz"
+    hull = load_hull(
+        ReferenceSection(source=str(path), corrections="mp2020"), ("Fe", "Li", "O", "P"), "chgnet-0.3.0"
+    )
+    entries, _ = read_entries(path)
+    corrected = MaterialsProject2020Compatibility(check_potcar=False).process_entries(entries)
+    expected = {str(e.entry_id) for e in PhaseDiagram(corrected).stable_entries}
+    assert hull.stable_ids == expected
+    assert (hull.info.n_phases, len(expected)) == (859, 42)
