@@ -8,6 +8,7 @@ import gc
 import json
 import os
 import resource
+import signal
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -67,6 +68,11 @@ def become(request):
     redirect(0, "/dev/null", os.O_RDONLY)
     for number, ending in ((1, "out"), (2, "err")):
         redirect(number, folder / f"{request['name']}.{ending}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    if "closed_out" in request:
+        reading, writing = os.pipe()
+        os.close(reading)
+        os.dup2(writing, 1)
+        os.close(writing)
     if "tty" in request:
         redirect(2, request["tty"], os.O_RDWR)
     if "user" in request:
@@ -75,6 +81,7 @@ def become(request):
         os.setuid(request["user"])
     if "file_size" in request:
         limit_file_size(request["file_size"])
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     sys.argv = ["matsearch", *request["argv"]]
     from matsearch.cli.app import main as command
 
@@ -88,8 +95,6 @@ def redirect(number, path, flags):
 
 
 def limit_file_size(size):
-    import signal
-
     # else the first byte too many would kill the process
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))

@@ -36,7 +36,7 @@ class Slot(Record):
     Attributes
     ----------
     parents : tuple of Parent
-        In the order drawn for this slot; never empty.
+        What to build on; empty where a search begins with templates alone.
     templates : tuple of Parent
         Known crystals of any chemistry whose pattern may be borrowed.
     """

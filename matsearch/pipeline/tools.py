@@ -64,7 +64,7 @@ def _build(text: str) -> Tools:
             f"system.elements: {potential.info.name} {potential.info.version} does not know {', '.join(sorted(unknown))}",
             "take them out, or choose another potential",
         )
-    seeds, templates = _seeds(config.seeds, frozenset(elements), config.system.max_atoms)
+    seeds, templates = _seeds(config, frozenset(elements))
     return Tools(
         config=config,
         limits=Limits(elements=elements, max_atoms=config.system.max_atoms),
@@ -78,24 +78,23 @@ def _build(text: str) -> Tools:
     )
 
 
-def _seeds(
-    section: SeedSection, elements: frozenset[str], max_atoms: int
-) -> tuple[tuple[Parent, ...], tuple[Parent, ...]]:
+def _seeds(config: SearchConfig, elements: frozenset[str]) -> tuple[tuple[Parent, ...], tuple[Parent, ...]]:
+    section, max_atoms = config.seeds, config.system.max_atoms
     known = [p for p in embedded_set().phases if _allowed(p, section, max_atoms)]
     if section.source == "embedded":
         seeds = tuple(_known_parent(p) for p in known if p.symbols <= elements)
     else:
         files = read_structures(Path(section.source).expanduser())
         seeds = tuple(Parent(parent_id=f"file:{name}", structure=s) for name, s in files)
-    templates = (
-        tuple(_known_parent(p) for p in known if len(p.symbols) <= len(elements)) if section.templates else ()
-    )
+    borrows = section.templates and config.propose.operators.get("substitution", 0.0) > 0
+    templates = tuple(_known_parent(p) for p in known if len(p.symbols) <= len(elements)) if borrows else ()
     if not seeds and not templates:
         raise InputError(
-            f"no parents: no seed of {section.source!r} is made of {', '.join(sorted(elements))} within {max_atoms} atoms",
-            "give seeds.source a folder of CIF files, raise system.max_atoms, or set seeds.templates: true",
+            f"no parents: no seed of {section.source!r} is made of {', '.join(sorted(elements))} "
+            f"within {max_atoms} atoms",
+            "give seeds.source a folder of CIF files, raise system.max_atoms, or allow substitution and seeds.templates",
         )
-    return seeds or templates, templates
+    return seeds, templates
 
 
 def _allowed(phase: EmbeddedPhase, section: SeedSection, max_atoms: int) -> bool:

@@ -37,7 +37,8 @@ class OperatorProposer:
         return [_candidate(slot, made)]
 
     def _attempt(self, slot: Slot, rng: np.random.Generator) -> tuple[str, Parent, Change] | Verdict:
-        operator = str(rng.choice(self._names, p=self._weights))
+        # without parents there is nothing to strain or permute yet
+        operator = str(rng.choice(self._names, p=self._weights)) if slot.parents else "substitution"
         for _ in range(ATTEMPTS):
             parent = _draw_parent(slot, operator, rng)
             change = OPERATORS[operator](parent.structure, slot.limits, rng)
@@ -49,7 +50,7 @@ class OperatorProposer:
 
 def _draw_parent(slot: Slot, operator: str, rng: np.random.Generator) -> Parent:
     pool = slot.parents
-    if operator == "substitution" and slot.templates and rng.random() < TEMPLATE_SHARE:
+    if operator == "substitution" and slot.templates and (not pool or rng.random() < TEMPLATE_SHARE):
         pool = slot.templates
     return pool[int(rng.integers(len(pool)))]
 
