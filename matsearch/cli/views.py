@@ -18,7 +18,6 @@ def show_status(campaign: str | None, store: str | None, *, as_json: bool) -> No
         verdicts = repository.verdict_counts(record.campaign_id)
         work = repository.work_summary(record.campaign_id)
     state = record.state
-    planned = record.config["budget"]["generations"]
     if as_json:
         print_json(
             {
@@ -33,9 +32,7 @@ def show_status(campaign: str | None, store: str | None, *, as_json: bool) -> No
             }
         )
         return
-    print_line(
-        f"{record.campaign_id}: {state.status}, {state.generation} generations done, {planned} in its config"
-    )
+    print_line(f"{record.campaign_id}: {state.status}, {state.generation} generations done")
     print_counts("Funnel", result.funnel.document())
     print_counts("Verdicts", verdicts)
     print_counts("Relaxations", {**work.document(), "lost in flight": work.lost})

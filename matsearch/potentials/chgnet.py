@@ -1,6 +1,8 @@
 """CHGNet (Deng et al., Nat. Mach. Intell. 5, 1031 (2023)), from the weights in its own wheel."""
 
+import contextlib
 import hashlib
+import io
 import os
 import warnings
 from functools import cache
@@ -52,7 +54,8 @@ class CHGNetPotential:
         import torch
 
         torch.set_num_threads(1)
-        with warnings.catch_warnings():
+        # the library prints a greeting, which has no place in a command's output
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             from chgnet.model import CHGNet
             from chgnet.model.dynamics import CHGNetCalculator

@@ -1,6 +1,7 @@
 """One crystal relaxed with ASE: positions and cell, guarded at every step."""
 
 import logging
+import warnings
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,9 @@ def relax_one(
     atoms.calc = calculator
     calculator.reset()
     try:
-        return _run(structure, atoms, info, settings, key)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _run(structure, atoms, info, settings, key)
     except ValueError as error:
         if "isolated atom" not in str(error):
             raise

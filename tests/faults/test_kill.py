@@ -174,15 +174,18 @@ def test_killed_at_random_moments(seed, kills, commands, tmp_path, small):
     assert kill_at_random(commands, tmp_path, seed, kills, small) <= kills
 
 
-def test_killed_through_the_installed_program(commands, tmp_path, tiny):
+def test_killed_through_the_installed_program_with_worker_processes(commands, tmp_path, tiny):
     store = tmp_path / "store.sqlite"
-    arguments = run_toy(store, **TINY)
+    arguments = run_toy(store, **TINY, execution__workers=2)
     running = commands.start(*arguments, real=True)
     running.wait_for('"relaxed"')
     assert running.kill().code == -signal.SIGKILL
-    lost = len(in_flight(store))
-    answer = finish(commands, store, arguments, real=True)
+    wait_until(lambda: not workers_in(tmp_path), 60, lambda: "workers outlive a killed driver")
+    before, lost = ledger(store), len(in_flight(store))
+    assert lost <= 2
+    answer = finish(commands, store, arguments)
     assert answer == tiny
+    check_untouched(before, store)
     check_ledger(store, answer, lost)
 
 
