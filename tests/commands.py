@@ -223,9 +223,12 @@ def lives(pid):
 
 
 def workers_in(folder):
-    """Return the ids of the living relaxation processes of commands in a folder; they inherit its name as HOME."""
+    """Return the ids of the living relaxation processes of commands in a folder; they inherit its name as HOME.
+
+    On Linux; elsewhere none is found.
+    """
     found = []
-    for process in Path("/proc").iterdir():
+    for process in Path("/proc").glob("[0-9]*"):
         try:
             command = (process / "cmdline").read_bytes()
             environment = (process / "environ").read_bytes()

@@ -51,12 +51,11 @@ def main() -> None:
     except MatsearchError as error:
         _complain(error.message, error.remedy, as_json=as_json)
         raise SystemExit(EXIT_ERROR) from None
-    except KeyboardInterrupt:
-        remedy = "nothing committed is lost: run the same command again to go on"
-        _complain("stopped", remedy, as_json=as_json)
-        raise SystemExit(EXIT_INTERRUPTED) from None
-    except BrokenPipeError:
-        raise SystemExit(0) from None
+    except SystemExit as ended:
+        if ended.code == EXIT_INTERRUPTED:  # what typer makes of Ctrl-C
+            remedy = "nothing committed is lost: run the same command again to go on"
+            _complain("stopped", remedy, as_json=as_json)
+        raise
 
 
 def _complain(message: str, remedy: str, *, as_json: bool) -> None:
@@ -74,7 +73,7 @@ def run(
     ] = None,
     store: Store = None,
     overrides: Overrides = None,
-    top: Annotated[int, typer.Option(help="Lines of the final table.")] = 10,
+    top: Annotated[int, typer.Option(min=1, help="Lines of the final table.")] = 10,
     as_json: Json = False,
 ) -> None:
     """Run a search; the same command again goes on where it stopped."""
@@ -94,7 +93,7 @@ def status(campaign: Campaign = None, store: Store = None, as_json: Json = False
 @app.command()
 def top(
     campaign: Campaign = None,
-    n: Annotated[int, typer.Option("-n", help="How many.")] = 20,
+    n: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 20,
     store: Store = None,
     as_json: Json = False,
 ) -> None:
@@ -120,7 +119,7 @@ def show(
 def export(
     campaign: Campaign = None,
     to: Annotated[Path, typer.Option(help="Folder to write; made if missing.")] = Path("matsearch-export"),
-    n: Annotated[int | None, typer.Option("-n", help="Only the best so many.")] = None,
+    n: Annotated[int | None, typer.Option("-n", min=1, help="Only the best so many.")] = None,
     store: Store = None,
     as_json: Json = False,
 ) -> None:

@@ -1,6 +1,5 @@
 """``matsearch doctor``."""
 
-import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -78,10 +77,9 @@ def _weights() -> Check:
 
 
 def _store(uri: str) -> Check:
-    from matsearch.store import absolute_uri, open_repository
+    from matsearch.store import absolute_uri, open_repository, shown_uri
 
-    # what stands before an @ may be a password
-    shown = "://".join((uri.partition("://")[0], uri.partition("://")[2].rpartition("@")[2]))
+    shown = shown_uri(uri)
 
     def look() -> str:
         repository = open_repository(uri, create=False)
@@ -102,7 +100,9 @@ def _disk() -> Check:
 
 
 def _jobstore() -> Check:
-    file = os.environ.get("JOBFLOW_CONFIG_FILE")
+    from matsearch.graph.local import jobflow_config
+
+    file = jobflow_config()
     detail = (
         f"jobflow's, from {file}" if file else "in memory (transport only; the store above is the record)"
     )

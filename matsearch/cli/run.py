@@ -1,5 +1,6 @@
 """``matsearch run``."""
 
+import shlex
 import time
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from matsearch.graph.api import resolve_config
 from matsearch.graph.local import run_campaign
 from matsearch.pipeline.campaign import similar_campaigns
 from matsearch.pipeline.result import SearchResult, load_result
-from matsearch.store import open_repository
+from matsearch.pipeline.tools import build_tools
+from matsearch.store import open_repository, shown_uri
 
 
 def run_search(
@@ -30,6 +32,7 @@ def run_search(
     search = resolve_config(config, overrides)
     uri = store or Settings().store
     began = time.monotonic()
+    build_tools(search)  # what cannot be used is refused before anything is written
     _say_what_is_near(search, uri, as_json=as_json)
     with shown_progress():
         record = run_campaign(search, uri)
@@ -51,7 +54,7 @@ def run_search(
 def _document(result: SearchResult, n: int, seconds: float, *, lost: int, store: str) -> dict[str, Any]:
     return {
         "campaign_id": result.record.campaign_id,
-        "store": store,
+        "store": shown_uri(store),
         "seconds": round(seconds, 1),
         "lost_in_flight": lost,
         "hull": result.record.provenance["hull"],
@@ -72,7 +75,7 @@ def _say_what_is_near(search: SearchConfig, uri: str, *, as_json: bool) -> None:
 
 
 def _print_next(result: SearchResult, uri: str) -> None:
-    option = "" if uri == Settings().store else f" --store {uri}"
+    option = "" if uri == Settings().store else f" --store {shlex.quote(shown_uri(uri))}"
     best = next(iter(result.ranked), None)
     print_line("These proposals came from classical operators, not from a language model.")
     print_line("Next:")

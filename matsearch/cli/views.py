@@ -70,9 +70,7 @@ def export_campaign(
     if as_json:
         print_json({"folder": str(to), "files": files})
         return
-    print_line(
-        f"{min(n or len(result.ranked), len(result.ranked))} crystals in {to}: {', '.join(files[:4])}, ..."
-    )
+    print_line(f"{len(result.ranked[:n])} crystals in {to}: {', '.join(files[:4])}, ...")
 
 
 def _print_candidate(candidate: Candidate) -> None:

@@ -135,14 +135,16 @@ class PopulationSection(Section):
 class BudgetSection(Section):
     """When to stop. May be raised later: the campaign goes on."""
 
-    generations: Annotated[int, Field(ge=1)] = 5
+    generations: Annotated[int, Field(ge=1, description="How many.")] = 5
 
 
 class Objective(Section):
     """One quantity to optimise, in order of importance."""
 
     name: Annotated[str, Field(description="energy_above_hull, or a property by name.")] = "energy_above_hull"
-    direction: Literal["minimize", "maximize"] = "minimize"
+    direction: Annotated[Literal["minimize", "maximize"], Field(description="Which way is better.")] = (
+        "minimize"
+    )
 
 
 class ExecutionSection(Section):
@@ -162,8 +164,10 @@ class ExecutionSection(Section):
 class SearchConfig(Section):
     """A search, complete. ``matsearch config schema`` prints this as JSON Schema."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-    description: str = ""
+    name: Annotated[
+        str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="Begins the campaign's id.")
+    ]
+    description: Annotated[str, Field(description="For people; changes nothing.")] = ""
     seed: Annotated[int, Field(ge=0, description="The one seed.")] = 0
     system: SystemSection
     potential: PotentialSection = PotentialSection()
@@ -173,7 +177,9 @@ class SearchConfig(Section):
     seeds: SeedSection = SeedSection()
     propose: ProposeSection = ProposeSection()
     population: PopulationSection = PopulationSection()
-    objectives: Annotated[tuple[Objective, ...], Field(min_length=1)] = (Objective(),)
+    objectives: Annotated[
+        tuple[Objective, ...], Field(min_length=1, description="What to optimise; ties go to the next.")
+    ] = (Objective(),)
     budget: BudgetSection = BudgetSection()
     execution: ExecutionSection = ExecutionSection()
 
@@ -219,11 +225,22 @@ def load_config(path: Path, overrides: Mapping[str, Any] | None = None) -> Searc
         ) from error
     if not isinstance(data, dict):
         raise ConfigError(f"{path} holds {type(data).__name__}, not keys and values", "see `matsearch init`")
-    for dotted, value in (overrides or {}).items():
+    return parse_config(with_overrides(data, overrides or {}), str(path))
+
+
+def with_overrides(data: dict[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a mapping with values changed by dotted key, and paths to files made absolute.
+
+    Raises
+    ------
+    ConfigError
+        If a dotted key runs through something that is not a section.
+    """
+    for dotted, value in overrides.items():
         _set(data, dotted, value)
     for section in ("reference", "seeds"):
         _make_absolute(data.get(section))
-    return parse_config(data, str(path))
+    return data
 
 
 def parse_config(data: Mapping[str, Any], origin: str = "config") -> SearchConfig:

@@ -86,7 +86,7 @@ class HullPlacement(Record):
     hull_name, hull_sha256, hull_scheme_id : str
         Which hull.
     n_phases : int
-        Reference entries in the candidate's chemical system, subsystems included.
+        Reference entries in the hull's chemical system, subsystems included.
     complete : bool
         Whether the hull claims to be complete for the system. Only then may a phase be called stable.
     """

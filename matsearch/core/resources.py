@@ -13,8 +13,10 @@ def share_roots() -> list[Path]:
     """Return the folders that hold ``flows``, ``prompts`` and ``configs``, first one first."""
     package = Path(str(files("matsearch")))
     chosen = Settings().share
-    packaged = [package / "_share", package.parent]
-    return [root for root in ([chosen] if chosen else []) + packaged if (root / "configs").is_dir()]
+    # in a checkout the shared folders lie beside the package; in site-packages anything may
+    checkout = [package.parent] if (package.parent / "pyproject.toml").is_file() else []
+    roots = [*([chosen] if chosen else []), package / "_share", *checkout]
+    return [root for root in roots if (root / "configs").is_dir()]
 
 
 def find(kind: str, name: str) -> Path:

@@ -3,13 +3,19 @@
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+import yaml
+from pydantic import Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     YamlConfigSettingsSource,
 )
+
+from matsearch.core.errors import ConfigError
+
+_FILE = "~/.matsearch.yaml"
 
 
 class Settings(BaseSettings):
@@ -31,10 +37,25 @@ class Settings(BaseSettings):
     share: Path | None = None
     workers: int | None = Field(default=None, ge=0)
 
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            item = error.errors()[0]
+            name = ".".join(str(part) for part in item["loc"])
+            raise ConfigError(
+                f"MATSEARCH_{name.upper()} or {name} in {_FILE}: {item['msg']} (got {item['input']!r})",
+                "mend or remove it",
+            ) from error
+        except (SettingsError, yaml.YAMLError, OSError, ValueError, TypeError) as error:
+            raise ConfigError(
+                f"cannot use {_FILE}: {' '.join(str(error).split())}", "mend or remove it"
+            ) from error
+
     @classmethod
     def settings_customise_sources(  # type: ignore[override]  # pydantic passes all by name
         cls, settings_cls: type[BaseSettings], **sources: PydanticBaseSettingsSource
     ) -> tuple[Any, ...]:
         """Read the environment before the file."""
-        file = YamlConfigSettingsSource(settings_cls, yaml_file=Path("~/.matsearch.yaml").expanduser())
+        file = YamlConfigSettingsSource(settings_cls, yaml_file=Path(_FILE).expanduser())
         return sources["init_settings"], sources["env_settings"], file

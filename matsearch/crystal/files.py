@@ -72,6 +72,7 @@ def _parse(text: str, path: Path) -> Structure:
             return Structure.from_str(text, fmt=fmt)
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = "it ends too early" if isinstance(error, IndexError) else reason
         raise InputError(
             f"{path} is not a readable {fmt.upper()}: {reason}", "open it in a viewer and mend it"
         ) from error

@@ -6,12 +6,12 @@ from typing import Any
 
 from pymatgen.core import Structure
 
-from matsearch.core.config import SearchConfig, load_config
+from matsearch.core.config import SearchConfig, load_config, parse_config, with_overrides
 from matsearch.core.records import Candidate, Frame
 from matsearch.core.resources import find
 from matsearch.core.settings import Settings
 from matsearch.graph.local import run_campaign
-from matsearch.graph.makers import given_batch
+from matsearch.pipeline.given import given_batch
 from matsearch.pipeline.result import SearchResult, load_result
 from matsearch.pipeline.steps import screen as screen_batch
 from matsearch.pipeline.tools import build_tools
@@ -30,16 +30,14 @@ def search(config: str | Path | SearchConfig, store: str | None = None, **overri
     store : str, optional
         Repository URI; default from the settings (``sqlite:///matsearch.sqlite``).
     **overrides
-        Sections to change by name, such as ``budget={"generations": 2}``.
+        Keys to change, such as ``seed=3`` or ``budget={"generations": 2}``.
 
     Returns
     -------
     SearchResult
         Ranked crystals, funnel, every candidate.
     """
-    search_config = resolve_config(
-        config, {f"{s}.{k}": v for s, keys in overrides.items() for k, v in keys.items()}
-    )
+    search_config = resolve_config(config, _dotted(overrides))
     uri = store or Settings().store
     record = run_campaign(search_config, uri)
     repository = open_repository(uri)
@@ -92,9 +90,15 @@ def resolve_config(
         If it cannot be found or used.
     """
     if isinstance(config, SearchConfig):
-        data = config.model_dump(mode="json")
-        for dotted, value in (overrides or {}).items():
-            section, _, key = dotted.partition(".")
-            data[section] = {**data[section], key: value} if key else value
-        return SearchConfig.model_validate(data)
+        return parse_config(with_overrides(config.model_dump(mode="json"), overrides or {}))
     return load_config(find("configs", str(config)), overrides)
+
+
+def _dotted(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    dotted: dict[str, Any] = {}
+    for name, value in overrides.items():
+        if isinstance(value, Mapping):
+            dotted |= {f"{name}.{key}": inner for key, inner in value.items()}
+        else:
+            dotted[name] = value
+    return dotted

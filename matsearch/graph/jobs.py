@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from jobflow import Flow, Response, job
+from pymatgen.core import Structure
 
 from matsearch.core.campaign import CampaignRecord
 from matsearch.core.config import SearchConfig, parse_config
@@ -13,6 +14,7 @@ from matsearch.core.protocols import ResultCache
 from matsearch.core.records import Candidate
 from matsearch.graph.documents import GenerationDocument, ScreenDocument
 from matsearch.pipeline.campaign import open_campaign
+from matsearch.pipeline.given import given_batch
 from matsearch.pipeline.steps import advance, plan, screen
 from matsearch.pipeline.tools import build_tools
 from matsearch.store import open_repository
@@ -58,20 +60,29 @@ def screen_batch(
         Repository that caches relaxations; None, or one that cannot be reached from here, is a journal in the
         job's folder, which the advance commits.
     """
-    tools = build_tools(parse_config(config))
     candidates = [Candidate.model_validate(document) for document in batch]
-    cache, journal = _cache(store)
-    try:
-        screened = screen(candidates, tools, cache, owner)
-    finally:
-        cache.close()
-    placed = [c.placement.energy_above_hull for c in screened if c.placement]
-    return ScreenDocument(
-        candidates=[c.document() for c in screened],
-        n_alive=sum(c.alive for c in screened),
-        best_energy_above_hull=min(placed, default=None),
-        journal=journal,
-    )
+    cache, journal = _cache(store, create=False)
+    return _screened(candidates, parse_config(config), cache, owner, journal)
+
+
+@job(output_schema=ScreenDocument)
+def screen_structures(
+    structures: list[Structure], sections: dict[str, Any], store: str | None
+) -> ScreenDocument:
+    """Screen structures that belong to no campaign.
+
+    Parameters
+    ----------
+    structures : list of Structure
+        Ordered.
+    sections : dict
+        Sections of a search configuration.
+    store : str or None
+        As for :func:`screen_batch`; a SQLite file is made where there is none.
+    """
+    config, candidates = given_batch(structures, sections)
+    cache, journal = _cache(store, create=True)
+    return _screened(candidates, config, cache, config.name, journal)
 
 
 @job
@@ -134,11 +145,27 @@ def _generation_document(record: CampaignRecord, store: str) -> GenerationDocume
     )
 
 
-def _cache(store: str | None) -> tuple[ResultCache, str | None]:
+def _screened(
+    candidates: list[Candidate], config: SearchConfig, cache: ResultCache, owner: str, journal: str | None
+) -> ScreenDocument:
+    try:
+        screened = screen(candidates, build_tools(config), cache, owner)
+    finally:
+        cache.close()
+    placed = [c.placement.energy_above_hull for c in screened if c.placement]
+    return ScreenDocument(
+        candidates=[c.document() for c in screened],
+        n_alive=sum(c.alive for c in screened),
+        best_energy_above_hull=min(placed, default=None),
+        journal=journal,
+    )
+
+
+def _cache(store: str | None, *, create: bool) -> tuple[ResultCache, str | None]:
     """Return the repository as cache, or a journal in the job's folder and where that is."""
     if store is not None:
         try:
-            return open_repository(store, create=False), None
+            return open_repository(store, create=create), None
         except StoreError as error:
             logging.getLogger(__name__).warning(
                 "no repository from here, so results go to a journal: %s", error

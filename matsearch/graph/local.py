@@ -20,7 +20,7 @@ from matsearch.core.progress import report
 from matsearch.core.protocols import Repository
 from matsearch.graph.makers import ProposeMaker
 from matsearch.pipeline.campaign import open_campaign
-from matsearch.store import open_repository
+from matsearch.store import open_repository, shown_uri
 from matsearch.store.lease import owner as lease_owner
 
 HEARTBEAT_S = 30.0
@@ -44,7 +44,12 @@ def run_campaign(config: SearchConfig, store: str, jobstore: JobStore | None = N
     repository = open_repository(store)
     try:
         record = open_campaign(config, repository)
-        report("campaign", campaign_id=record.campaign_id, generation=record.state.generation, store=store)
+        report(
+            "campaign",
+            campaign_id=record.campaign_id,
+            generation=record.state.generation,
+            store=shown_uri(store),
+        )
         with _leased(repository, record.campaign_id):
             _loop(config, store, jobstore or _default_jobstore(), record)
         finished = repository.get_campaign(record.campaign_id)
@@ -76,8 +81,14 @@ def _run_one(made: Any, jobstore: JobStore) -> None:
         )
 
 
+def jobflow_config() -> Path | None:
+    """Return the user's own jobflow configuration file, or None where there is none."""
+    path = Path(os.environ.get("JOBFLOW_CONFIG_FILE") or SETTINGS.CONFIG_FILE).expanduser()
+    return path if path.is_file() else None
+
+
 def _default_jobstore() -> JobStore:
-    if os.environ.get("JOBFLOW_CONFIG_FILE") or Path(SETTINGS.CONFIG_FILE).expanduser().is_file():
+    if jobflow_config() is not None:
         return SETTINGS.JOB_STORE
     return JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
 

@@ -4,13 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobflow import Flow, Job, Maker
+from jobflow import Flow, Job, Maker, OutputReference
 from pymatgen.core import Structure
 
-from matsearch.core.config import SearchConfig, parse_config
-from matsearch.core.keys import candidate_id
-from matsearch.core.records import Candidate, Lineage
-from matsearch.graph.jobs import advance_generation, propose, screen_batch
+from matsearch.core.config import parse_config
+from matsearch.graph.jobs import advance_generation, propose, screen_structures
 from matsearch.store import absolute_uri
 
 
@@ -33,16 +31,22 @@ class ScreenMaker(Maker):
     config: dict[str, Any] = field(default_factory=dict)
     store: str | None = None
 
-    def make(self, structures: Sequence[Structure]) -> Job:
-        """Return a job whose output is a :class:`~matsearch.graph.documents.ScreenDocument`."""
-        config, batch = given_batch(structures, self.config)
-        documents = [candidate.document() for candidate in batch]
-        made = screen_batch(
-            documents,
-            config.model_dump(mode="json"),
-            config.name,
-            absolute_uri(self.store) if self.store else None,
-        )
+    def make(self, structures: Sequence[Structure] | OutputReference) -> Job:
+        """Return a job whose output is a :class:`~matsearch.graph.documents.ScreenDocument`.
+
+        Parameters
+        ----------
+        structures : sequence of Structure
+            Or references to other jobs' outputs, in a list or one for the whole list.
+
+        Raises
+        ------
+        ConfigError
+            If the sections do not fit together.
+        """
+        # the elements are known when the job runs; everything else is checked now
+        parse_config({"name": self.name, "system": {"elements": ["H"]}, **self.config})
+        made = screen_structures(structures, self.config, absolute_uri(self.store) if self.store else None)
         made.name = self.name
         return made
 
@@ -87,7 +91,7 @@ class AdvanceMaker(Maker):
     def make(self, batches: Sequence[Any], config: dict[str, Any]) -> Job:
         """Return the job for lists of candidate documents, or references to them."""
         made = advance_generation(
-            list(batches), parse_config(config).model_dump(mode="json"), self.store, self.chain
+            list(batches), parse_config(config).model_dump(mode="json"), absolute_uri(self.store), self.chain
         )
         made.name = self.name
         return made
@@ -113,29 +117,3 @@ class CampaignMaker(Maker):
         """Return the flow; its output is the last :class:`~matsearch.graph.documents.GenerationDocument`."""
         first = ProposeMaker(store=self.store, chain=True).make(config)
         return Flow([first], output=first.output, name=f"{self.name} {config.get('name', '')}".strip())
-
-
-def given_batch(
-    structures: Sequence[Structure], sections: dict[str, Any]
-) -> tuple[SearchConfig, list[Candidate]]:
-    """Return the configuration that screens given structures, and the candidates they become."""
-    config = parse_config({"name": "screen", "system": _system_of(structures), **sections})
-    return config, [_given(config.name, i, structure) for i, structure in enumerate(structures)]
-
-
-def _system_of(structures: Sequence[Structure]) -> dict[str, Any]:
-    elements = sorted({e.symbol for s in structures for e in s.composition.elements})
-    return {"elements": elements, "max_atoms": max(len(s) for s in structures)}
-
-
-def _given(owner: str, index: int, structure: Structure) -> Candidate:
-    return Candidate(
-        candidate_id=candidate_id(owner, 0, "given", 0, index),
-        campaign_id=owner,
-        generation=0,
-        proposer="given",
-        slot=0,
-        index=index,
-        lineage=Lineage(operator="given"),
-        structure=structure,
-    )

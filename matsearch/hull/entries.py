@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import io
 import json
 import warnings
 import zlib
@@ -15,6 +16,7 @@ from pymatgen.entries.computed_entries import ComputedEntry, ComputedStructureEn
 from matsearch.core.errors import InputError, ReferenceHullError
 
 _MAX_BYTES = 500_000_000
+_WANTED = "give a JSON list of pymatgen entries, gzipped or not"
 
 
 def read_entries(path: Path) -> tuple[list[ComputedEntry], str]:
@@ -32,22 +34,23 @@ def read_entries(path: Path) -> tuple[list[ComputedEntry], str]:
     """
     try:
         content = path.read_bytes()
-        text = gzip.decompress(content) if path.suffix == ".gz" else content
-        documents = json.loads(text[:_MAX_BYTES])
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(
-            f"cannot read entries from {path}: {error}", "give a JSON list of pymatgen entries"
-        ) from error
+        stream = gzip.GzipFile(fileobj=io.BytesIO(content)) if path.suffix == ".gz" else io.BytesIO(content)
+        text = stream.read(_MAX_BYTES + 1)
+        documents = json.loads(text) if len(text) <= _MAX_BYTES else None
+    except OSError as error:
+        raise InputError(f"cannot read entries from {path}: {error.strerror or error}", _WANTED) from error
+    except (EOFError, zlib.error, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(f"cannot read entries from {path}: {error}", _WANTED) from error
+    if documents is None:
+        raise InputError(f"{path} unpacks to more than {_MAX_BYTES} bytes", "split it by chemical system")
     if not isinstance(documents, list) or not documents:
-        raise InputError(f"{path} holds no list of entries", "give a JSON list of pymatgen entries")
+        raise InputError(f"{path} holds no list of entries", _WANTED)
     entries = [_entry(document, f"{path}, entry {i}") for i, document in enumerate(documents)]
     useless = next(
         (i for i, e in enumerate(entries) if not np.isfinite(e.energy) or not e.composition.num_atoms), None
     )
     if useless is not None:
-        raise InputError(
-            f"{path}, entry {useless}: {entries[useless].energy} eV of nothing finite", "take it out"
-        )
+        raise InputError(f"{path}, entry {useless} has no atoms or no finite energy", "take it out")
     return entries, hashlib.sha256(content).hexdigest()
 
 

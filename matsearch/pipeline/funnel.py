@@ -17,10 +17,8 @@ class Funnel(Record):
         Slots of all generations begun.
     replied, parsed, valid : int
         Slots that were answered; candidates with a structure; those that pass sanity.
-    unique : int
-        Distinct structure keys among the valid.
-    relaxed, scored : int
-        Candidates relaxed; candidates placed on the hull.
+    unique, relaxed, scored : int
+        Distinct structure keys among the valid; those relaxed; those placed on the hull.
     distinct : int
         Scored crystals that StructureMatcher tells apart: the denominator of what follows.
     metastable, near_stable, below_hull : int
@@ -66,8 +64,8 @@ def count_funnel(record: CampaignRecord, candidates: Sequence[Candidate]) -> Fun
         parsed=sum(c.structure is not None for c in candidates),
         valid=sum(c.structure_key is not None for c in candidates),
         unique=len({c.structure_key for c in candidates if c.structure_key}),
-        relaxed=sum(c.relaxation is not None for c in candidates),
-        scored=sum(c.placement is not None for c in candidates),
+        relaxed=len({c.structure_key for c in candidates if c.relaxation}),
+        scored=len({c.structure_key for c in candidates if c.placement}),
         distinct=len(distinct),
         metastable=sum(e < METASTABLE for e in above),
         near_stable=sum(e < NEAR_STABLE for e in above),

@@ -47,10 +47,11 @@ def _known_match(candidate: Candidate, tools: Tools) -> KnownMatch | None:
     found = first_match(structure, _with_structures(structure.composition.reduced_formula, phases, tools))
     if found:
         return KnownMatch(kind="structure", known_id=found, own_root=found in candidate.lineage.roots)
-    near = [p for p in phases if abs(p.energy_per_atom - relaxation.energy_per_atom) <= ENERGY_MATCH]
-    if not near or near[0].structure is not None:
+    # a phase whose structure is known and does not match is no match by energy either
+    unseen = [p for p in phases if p.structure is None]
+    closest = min(unseen, key=lambda p: abs(p.energy_per_atom - relaxation.energy_per_atom), default=None)
+    if closest is None or abs(closest.energy_per_atom - relaxation.energy_per_atom) > ENERGY_MATCH:
         return None
-    closest = min(near, key=lambda p: abs(p.energy_per_atom - relaxation.energy_per_atom))
     return KnownMatch(kind="composition_and_energy", known_id=closest.phase_id)
 
 

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 _SCHEMES = {"0.3.0": "chgnet-0.3.0", "0.2.0": "chgnet-0.2.0", "r2scan": "chgnet-r2scan"}
 _N_ELEMENTS = 94
+# chgnet unpickles its checkpoint, so only those that were published are handed to it
+_PUBLISHED = {
+    "0.3.0": "d14ab7c0f093efe64b60a7bcd540bca10e74fb7f46c86108a079af60524659d1",
+    "0.2.0": "ef624f78b6db9d315b4ef256f1bb3207449924191b91720dc17d3f60c5df980e",
+    "r2scan": "8eba3db0f35a2788bb3ae22885ad340591e27996f213c6643af522a633b50dad",
+}
 
 
 class CHGNetPotential:
@@ -75,7 +81,13 @@ def _weights_sha256(version: str) -> str:
         raise PotentialError(
             f"no CHGNet {version} weights in {folder}", "pip install --force-reinstall chgnet"
         )
-    return hashlib.sha256(checkpoints[0].read_bytes()).hexdigest()
+    sha256 = hashlib.sha256(checkpoints[0].read_bytes()).hexdigest()
+    if sha256 != _PUBLISHED[version]:
+        raise PotentialError(
+            f"{checkpoints[0]} is not the published CHGNet {version}: sha256 {sha256}",
+            "pip install --force-reinstall chgnet",
+        )
+    return sha256
 
 
 @cache

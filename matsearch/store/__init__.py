@@ -52,6 +52,12 @@ def absolute_uri(uri: str) -> str:
     return uri if path is None else f"sqlite:///{path}"
 
 
+def shown_uri(uri: str) -> str:
+    """Return the URI as it may be printed: without what stands before an @, which may be a password."""
+    scheme, separator, rest = uri.partition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
+
+
 def _scheme(uri: str) -> str:
     scheme, separator, _ = uri.partition("://")
     if separator and scheme in {"sqlite", "mongodb", "mongodb+srv"}:

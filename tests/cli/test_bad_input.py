@@ -52,7 +52,7 @@ CRYSTALS = {
         CIF.format(sites="Ti1 Ti 0 0 0 0.5\nAl1 Al 0 0 0 0.5\nC1 C 0.5 0.5 0.5 1").encode(),
         "disordered site",
     ),
-    "nonsense.vasp": (b"TiC\n1.0\n1 0 0\n", "is not a readable POSCAR"),
+    "nonsense.vasp": (b"TiC\n1.0\n1 0 0\n", "is not a readable POSCAR: it ends too early"),
     "no-crystal.txt": (b"hello", "is not a readable"),
 }
 

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import sqlite3
+import sys
 import threading
 from contextlib import closing
 from types import SimpleNamespace
@@ -335,7 +336,8 @@ def test_ctrl_c_ends_in_one_line_and_the_same_command_goes_on(workers, commands,
     arguments = run_toy(store, **SIZES, execution__workers=workers)
     running = commands.start(*arguments)
     running.wait_for('"relaxed"', times=2)
-    assert len(workers_in(tmp_path)) == workers
+    if sys.platform == "linux":
+        assert len(workers_in(tmp_path)) == workers
     running.send(signal.SIGINT)
     ended = running.wait()
     wait_until(lambda: not workers_in(tmp_path), 10, lambda: "a worker process was left behind")

@@ -33,10 +33,17 @@ def pool():
 
 
 def children():
-    output = subprocess.run(
-        ["ps", "--ppid", str(os.getpid()), "-o", "pid=,args="], check=True, capture_output=True, text=True
-    )
-    return [int(line.split()[0]) for line in output.stdout.splitlines() if "relax.worker" in line]
+    """Pids of this process's relaxation workers."""
+    mine = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
+            command = (folder / "cmdline").read_text()
+        except OSError:
+            continue
+        if parent == str(os.getpid()) and "relax.worker" in command:
+            mine.append(int(folder.name))
+    return mine
 
 
 def test_the_pool_gives_the_answers_of_one_process(pool, titanium_carbide):
