@@ -3,6 +3,7 @@ import pytest
 from matsearch.core.config import SearchConfig, load_config, parse_config
 from matsearch.core.errors import ConfigError
 from matsearch.core.resources import available, find
+from matsearch.graph.api import resolve_config
 
 MINIMAL = {"name": "x", "system": {"elements": ["O", "Li"]}}
 
@@ -74,6 +75,13 @@ def test_where_a_file_lies_does_not_matter(tmp_path, monkeypatch):
     config = load_config(path)
     assert config.reference.source == str(tmp_path / "hull.json")
     assert config.physics_key() == parse_config({**MINIMAL, "system": {"elements": ["Li"]}}).physics_key()
+
+
+def test_overrides_of_the_interface_are_checked_like_files():
+    config = parse_config(MINIMAL)
+    assert resolve_config(config, {"seed": 3, "relax.fmax": 0.2}).relax.fmax == 0.2
+    with pytest.raises(ConfigError, match=r"relax\.fmax"):
+        resolve_config(config, {"relax.fmax": -1})
 
 
 def test_elements_are_a_set():

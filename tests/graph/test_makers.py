@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from jobflow import Flow, JobStore, run_locally
+from jobflow import Flow, JobStore, job, run_locally
 from maggma.stores import MemoryStore
 
 import matsearch
@@ -59,6 +59,23 @@ def test_a_worker_without_a_repository_journals_and_its_results_can_be_committed
     assert commit_journal(Path(journal), repository) == 0
     assert repository.work_summary("screen").lost == 0
     repository.close()
+
+
+@job
+def make_crystals():
+    return [sample_structure("Ti", "C", 4.33), sample_structure("Ti", "Al", 4.9)]
+
+
+def test_screen_takes_what_other_jobs_will_give(tmp_path):
+    first = make_crystals()
+    whole = ScreenMaker(config=TOY).make(first.output)
+    part = ScreenMaker(config=TOY).make([first.output[0]])
+    responses, _ = run([first, whole, part], root_dir=tmp_path, create_folders=True)
+    assert [c["structure"]["species"] for c in responses[whole.uuid][1].output.candidates] == [
+        ["Ti", "C"],
+        ["Ti", "Al"],
+    ]
+    assert responses[part.uuid][1].output.n_alive == 1
 
 
 def test_maker_settings_can_be_updated_in_a_built_flow(crystals):

@@ -143,7 +143,7 @@ def test_the_funnel_counts_each_candidate_once(repository):
     ]
     funnel = count_funnel(record, candidates)
     assert (funnel.asked, funnel.replied, funnel.parsed, funnel.valid, funnel.unique) == (6, 5, 5, 4, 3)
-    assert (funnel.scored, funnel.distinct) == (4, 3)
+    assert (funnel.scored, funnel.distinct) == (3, 3)
     assert (funnel.metastable, funnel.near_stable, funnel.below_hull, funnel.flagged) == (3, 2, 1, 1)
     assert (funnel.rediscovered, funnel.kept, funnel.unmatched) == (1, 0, 1)
 

@@ -19,7 +19,7 @@ class TestCHGNet(PotentialContract):
     energy_tolerance = 2e-6
     step = 1e-2
 
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def potential(self):
         return load_potential("chgnet")
 
