@@ -20,6 +20,7 @@ from matsearch.core.progress import report
 from matsearch.core.protocols import Repository
 from matsearch.graph.makers import ProposeMaker
 from matsearch.pipeline.campaign import open_campaign
+from matsearch.relax.engine import close_engines
 from matsearch.store import open_repository, shown_uri
 from matsearch.store.lease import owner as lease_owner
 
@@ -54,6 +55,7 @@ def run_campaign(config: SearchConfig, store: str, jobstore: JobStore | None = N
             _loop(config, store, jobstore or _default_jobstore(), record)
         finished = repository.get_campaign(record.campaign_id)
     finally:
+        close_engines()
         repository.close()
     if finished is None:
         raise StoreError(

@@ -100,6 +100,7 @@ def test_too_large_a_document_is_a_clear_error(emptied_mongo_uri):
     repository.close()
 
 
+@pytest.mark.usefixtures("mongod")
 def test_a_server_that_went_away_is_a_clear_error():
     with running_mongod() as uri:
         repository = open_repository(f"{uri}/database?serverSelectionTimeoutMS=300")
@@ -117,6 +118,7 @@ def test_an_old_server_is_refused(emptied_mongo_uri, monkeypatch):
         open_repository(emptied_mongo_uri)
 
 
+@pytest.mark.usefixtures("mongod")
 def test_the_server_dies_with_the_test(tmp_path):
     script = (
         "import sys, time\n"
