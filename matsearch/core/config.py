@@ -14,6 +14,9 @@ from matsearch.core.keys import content_key
 BUILT_IN = ("embedded", "toy")
 """Reference sets and seeds that come with matsearch."""
 
+MAX_ATOMS = 500
+"""Of a cell; larger ones are refused."""
+
 
 class Section(BaseModel):
     """A part of a configuration: unknown keys are errors."""
@@ -27,7 +30,7 @@ class SystemSection(Section):
     elements: Annotated[
         tuple[str, ...], Field(min_length=1, description="Element symbols, e.g. [Li, Fe, P, O].")
     ]
-    max_atoms: Annotated[int, Field(ge=1, le=500, description="Largest proposed cell, in atoms.")] = 20
+    max_atoms: Annotated[int, Field(ge=1, le=MAX_ATOMS, description="Largest proposed cell, in atoms.")] = 20
 
     @field_validator("elements")
     @classmethod
@@ -195,12 +198,13 @@ class SearchConfig(Section):
     def physics(self) -> dict[str, Any]:
         """Return the part that changes answers: all but description, budget and execution.
 
-        Where files lie is left out too: what they hold enters a campaign's identity by its hash.
+        Where files lie and how a potential's version is called are left out too: what is in them enters a
+        campaign's identity by its hash.
         """
-        left_out = {"description": True, "budget": True, "execution": True}
-        return self.model_dump(
-            mode="json", exclude={**left_out, "reference": {"source"}, "seeds": {"source"}}
-        )
+        document = self.model_dump(mode="json", exclude={"description", "budget", "execution"})
+        for section, key in (("potential", "version"), ("reference", "source"), ("seeds", "source")):
+            del document[section][key]
+        return document
 
     def physics_key(self, **provenance: str) -> str:
         """Return the content key of the physics with the sha256 of what it names (potential, hull, seeds)."""

@@ -210,11 +210,11 @@ class ResultCache(Protocol):
         ...
 
     def put_transient(self, key: str, verdict: Verdict, owner: str) -> None:
-        """Count a transient end of the work on a key."""
+        """Count an end of the work on a key that is no result: a transient verdict, or a bug (``internal_error``)."""
         ...
 
     def transient_counts(self, keys: Iterable[str]) -> dict[str, int]:
-        """Return how often each key ended in a transient verdict; keys without one are left out."""
+        """Return how often each key ended in a transient verdict; bugs and keys without one are left out."""
         ...
 
     def close(self) -> None:

@@ -34,7 +34,7 @@ class Relaxation(Record):
     Attributes
     ----------
     structure : Structure
-        The relaxed structure, sites in the proposal's order.
+        The relaxed structure, sites in the order of the canonical form.
     energy, energy_per_atom, initial_energy_per_atom : float
         In eV and eV/atom.
     n_steps : int

@@ -52,6 +52,14 @@ def structure_key(structure: Structure) -> str:
     return content_key(VERSION, canonical_form(structure))
 
 
+def sorted_sites(structure: Structure) -> Structure:
+    """Return the crystal with its sites in the canonical form's order, so that one key means one order."""
+    coords = np.floor(_scaled_coords(structure)).astype(int) % _COORD_PERIOD
+    species = encode_structure(structure)["species"]
+    order = sorted(range(len(species)), key=lambda i: (species[i], *coords[i].tolist()))
+    return Structure(structure.lattice, [species[i] for i in order], structure.frac_coords[order])
+
+
 def rounding_margin(structure: Structure) -> float:
     """Return how near the nearest rounding boundary is, as a fraction of a rounding step (0 to 0.5)."""
     scaled = np.concatenate([*_scaled_lattice(structure), _scaled_coords(structure).ravel()])

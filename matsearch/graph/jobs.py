@@ -7,16 +7,16 @@ from typing import Any
 from jobflow import Flow, Response, job
 from pymatgen.core import Structure
 
-from matsearch.core.campaign import CampaignRecord
+from matsearch.core.campaign import CampaignRecord, CandidateQuery
 from matsearch.core.config import SearchConfig, parse_config
-from matsearch.core.errors import StoreError
-from matsearch.core.protocols import ResultCache
+from matsearch.core.errors import InputError, SchemeMismatchError, StoreError
+from matsearch.core.protocols import Repository, ResultCache
 from matsearch.core.records import Candidate
 from matsearch.graph.documents import GenerationDocument, ScreenDocument
 from matsearch.pipeline.campaign import open_campaign
 from matsearch.pipeline.given import given_batch
 from matsearch.pipeline.steps import advance, plan, screen
-from matsearch.pipeline.tools import build_tools
+from matsearch.pipeline.tools import Tools, build_tools
 from matsearch.store import open_repository
 from matsearch.store.journal import JournalCache, commit_journal
 
@@ -105,8 +105,10 @@ def advance_generation(
             if document.journal and Path(document.journal).is_dir():
                 commit_journal(Path(document.journal), repository)
         record = open_campaign(search, repository)
-        if all(c.generation == record.state.generation for c in screened):
-            record = record.evolve(state=advance(record.state, screened, build_tools(search), repository))
+        if any(c.generation >= record.state.generation for c in screened) or not screened:
+            tools = build_tools(search)
+            _require_whole_generation(screened, record, tools, repository)
+            record = record.evolve(state=advance(record.state, screened, tools, repository))
     finally:
         repository.close()
     if chain and record.state.status == "running":
@@ -143,6 +145,26 @@ def _generation_document(record: CampaignRecord, store: str) -> GenerationDocume
         store=store,
         best_energy_above_hull=history[-1].best_energy_above_hull if history else None,
     )
+
+
+def _require_whole_generation(
+    screened: list[Candidate], record: CampaignRecord, tools: Tools, repository: Repository
+) -> None:
+    state = record.state
+    query = CandidateQuery(campaign_id=record.campaign_id, generation=state.generation)
+    planned = {c.candidate_id for c in repository.query_candidates(query)}
+    if not planned or {c.candidate_id for c in screened} != planned:
+        raise InputError(
+            f"{len(screened)} screened candidates are not the {len(planned)} of generation {state.generation} "
+            f"of {record.campaign_id}",
+            "advance takes all screen documents of one generation",
+        )
+    others = {c.placement.hull_sha256 for c in screened if c.placement} - {tools.hull.info.sha256}
+    if others:
+        raise SchemeMismatchError(
+            f"screened against another hull (sha256 {min(others)[:12]}) than {tools.hull.info.name}",
+            "use the same reference file everywhere",
+        )
 
 
 def _screened(

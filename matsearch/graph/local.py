@@ -21,7 +21,7 @@ from matsearch.core.protocols import Repository
 from matsearch.graph.makers import ProposeMaker
 from matsearch.pipeline.campaign import open_campaign
 from matsearch.relax.engine import close_engines
-from matsearch.store import open_repository, shown_uri
+from matsearch.store import is_in_memory, open_repository, shown_uri
 from matsearch.store.lease import owner as lease_owner
 
 HEARTBEAT_S = 30.0
@@ -42,6 +42,8 @@ def run_campaign(config: SearchConfig, store: str, jobstore: JobStore | None = N
     CampaignBusyError
         If another driver runs this campaign.
     """
+    if is_in_memory(store):
+        raise StoreError(f"a search cannot live in {store}", "each job opens the store: use sqlite:///FILE")
     repository = open_repository(store)
     try:
         record = open_campaign(config, repository)

@@ -1,5 +1,6 @@
 """Makers in atomate2's grammar: plain data in fields, ``make`` gives a Job or a Flow, each works alone."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from jobflow import Flow, Job, Maker, OutputReference
 from pymatgen.core import Structure
 
-from matsearch.core.config import parse_config
+from matsearch.core.config import parse_config, with_overrides
 from matsearch.graph.jobs import advance_generation, propose, screen_structures
 from matsearch.store import absolute_uri
 
@@ -45,8 +46,9 @@ class ScreenMaker(Maker):
             If the sections do not fit together.
         """
         # the elements are known when the job runs; everything else is checked now
-        parse_config({"name": self.name, "system": {"elements": ["H"]}, **self.config})
-        made = screen_structures(structures, self.config, absolute_uri(self.store) if self.store else None)
+        sections = with_overrides(copy.deepcopy(self.config), {})
+        parse_config({"name": "screen", "system": {"elements": ["H"]}, **sections})
+        made = screen_structures(structures, sections, absolute_uri(self.store) if self.store else None)
         made.name = self.name
         return made
 

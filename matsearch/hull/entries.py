@@ -85,7 +85,7 @@ def _entry(document: Any, where: str) -> ComputedEntry:
             "correction": float(document.get("correction") or 0.0),
             "parameters": dict(document.get("parameters") or {}),
             "data": dict(document.get("data") or {}),
-            "entry_id": str(document.get("entry_id")),
+            "entry_id": str(document.get("entry_id") or where),
         }
         if document.get("structure"):
             return ComputedStructureEntry(_structure(document["structure"]), energy, **rest)

@@ -59,7 +59,13 @@ def _from_file(path: Path, section: ReferenceSection, elements: tuple[str, ...])
     inside = [e for e in entries if {x.symbol for x in e.composition.elements} <= set(elements)]
     scheme_id = section.scheme
     if section.corrections == "mp2020":
-        inside = apply_mp2020(inside)
+        corrected = apply_mp2020(inside)
+        if section.complete and len(corrected) < len(inside):
+            raise ReferenceHullError(
+                f"the MP2020 corrections reject {len(inside) - len(corrected)} of {len(inside)} entries of {path.name}",
+                "what is left is not complete: set reference.complete: false",
+            )
+        inside = corrected
         scheme_id = scheme_id or MP_GGA
     if scheme_id is None:
         raise ReferenceHullError(

@@ -10,7 +10,7 @@ from matsearch.core.protocols import Limits
 from matsearch.core.records import Candidate
 from matsearch.core.verdict import FailureKind, Verdict
 from matsearch.crystal.canonical import structure_key
-from matsearch.crystal.limits import shortest_contact_ratio
+from matsearch.crystal.limits import covalent_radius, shortest_contact_ratio
 
 STAGE = "parse"
 
@@ -67,7 +67,8 @@ def _check_volume(structure: Structure, rules: SanitySection) -> Verdict | None:
 
 
 def _check_distances(structure: Structure, rules: SanitySection) -> Verdict | None:
-    ratio = shortest_contact_ratio(structure)
+    radii = [covalent_radius(element.symbol) for element in structure.composition.elements]
+    ratio = shortest_contact_ratio(structure, cutoff=max(4.0, 2.0 * max(radii) * rules.min_distance_ratio))
     if ratio < rules.min_distance_ratio:
         return _verdict(
             FailureKind.OVERLAPPING_ATOMS,

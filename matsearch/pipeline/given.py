@@ -1,29 +1,36 @@
 """Crystals that a user gives become candidates like any other."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pymatgen.core import Structure
 
-from matsearch.core.config import SearchConfig, parse_config
+from matsearch.core.config import MAX_ATOMS, SearchConfig, parse_config, with_overrides
 from matsearch.core.keys import candidate_id
 from matsearch.core.records import Candidate, Lineage
+from matsearch.core.structures import decode_structure, encode_structure
+from matsearch.core.verdict import FailureKind, Verdict
 
 
 def given_batch(
     structures: Sequence[Structure], sections: Mapping[str, Any]
 ) -> tuple[SearchConfig, list[Candidate]]:
     """Return the configuration that screens given structures, and the candidates they become."""
-    config = parse_config({"name": "screen", "system": _system_of(structures), **sections})
+    data = {"name": "screen", "system": _system_of(structures), **copy.deepcopy(dict(sections))}
+    config = parse_config(with_overrides(data, {}))
     return config, [_given(config.name, i, structure) for i, structure in enumerate(structures)]
 
 
 def _system_of(structures: Sequence[Structure]) -> dict[str, Any]:
     elements = sorted({e.symbol for s in structures for e in s.composition.elements})
-    return {"elements": elements, "max_atoms": max(len(s) for s in structures)}
+    largest = max((len(s) for s in structures), default=1)
+    return {"elements": elements or ["H"], "max_atoms": min(MAX_ATOMS, largest)}
 
 
 def _given(owner: str, index: int, structure: Structure) -> Candidate:
+    plain = decode_structure(encode_structure(structure)) if structure.is_ordered else None
+    detail = f"{structure.composition.formula} has partly occupied sites"
     return Candidate(
         candidate_id=candidate_id(owner, 0, "given", 0, index),
         campaign_id=owner,
@@ -32,5 +39,6 @@ def _given(owner: str, index: int, structure: Structure) -> Candidate:
         slot=0,
         index=index,
         lineage=Lineage(operator="given"),
-        structure=structure,
+        structure=plain,
+        verdict=None if plain else Verdict(kind=FailureKind.DISORDERED, stage="parse", detail=detail),
     )

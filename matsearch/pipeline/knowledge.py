@@ -6,7 +6,7 @@ from matsearch.core.protocols import KnownPhase
 from matsearch.core.records import Candidate, KnownMatch
 from matsearch.core.thresholds import ENERGY_MATCH
 from matsearch.crystal.known import embedded_set
-from matsearch.crystal.matching import first_match, mark_duplicates, spacegroup_symbol
+from matsearch.crystal.matching import first_match, mark_duplicates, same_crystal, spacegroup_symbol
 from matsearch.pipeline.tools import Tools
 
 
@@ -46,13 +46,20 @@ def _known_match(candidate: Candidate, tools: Tools) -> KnownMatch | None:
     phases = tools.hull.phases(structure.composition.reduced_formula)
     found = first_match(structure, _with_structures(structure.composition.reduced_formula, phases, tools))
     if found:
-        return KnownMatch(kind="structure", known_id=found, own_root=found in candidate.lineage.roots)
+        return KnownMatch(kind="structure", known_id=found, own_root=_is_own(found, candidate, tools))
     # a phase whose structure is known and does not match is no match by energy either
     unseen = [p for p in phases if p.structure is None]
     closest = min(unseen, key=lambda p: abs(p.energy_per_atom - relaxation.energy_per_atom), default=None)
     if closest is None or abs(closest.energy_per_atom - relaxation.energy_per_atom) > ENERGY_MATCH:
         return None
     return KnownMatch(kind="composition_and_energy", known_id=closest.phase_id)
+
+
+def _is_own(found: str, candidate: Candidate, tools: Tools) -> bool:
+    # the same crystal may have one name in the reference and another among the seeds
+    roots = candidate.lineage.roots
+    begun = [tools.origins[root] for root in roots if root in tools.origins]
+    return found in roots or any(same_crystal(candidate.best_structure, origin) for origin in begun)
 
 
 def _with_structures(formula: str, phases: Sequence[KnownPhase], tools: Tools) -> list:

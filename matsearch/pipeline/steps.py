@@ -130,14 +130,17 @@ def _next_state(
     survivors = tools.selector.select([*earlier, *marked], config.population.parents)
     parents = [_as_parent(c) for c in survivors]
     parents += tools.seeds[: max(0, config.population.parents - len(parents))]
-    placed = [c.placement.energy_above_hull for c in (*earlier, *marked) if c.placement]
+    believed = [
+        c.placement.energy_above_hull for c in (*earlier, *marked) if c.placement and c.alive and not c.flags
+    ]
+    before = state.history[-1].best_energy_above_hull if state.history else None
     summary = GenerationSummary(
         generation=state.generation,
         asked=config.population.proposals,
         proposed=sum(c.structure is not None for c in marked),
         relaxed=sum(c.relaxation is not None for c in marked),
         scored=sum(c.placement is not None for c in marked),
-        best_energy_above_hull=min(placed, default=None),
+        best_energy_above_hull=min(believed if before is None else [*believed, before], default=None),
     )
     done = state.generation + 1
     return state.evolve(

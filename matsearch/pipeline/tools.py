@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from matsearch.core.config import SearchConfig, SeedSection, parse_config
+from pymatgen.core import Structure
+
+from matsearch.core.config import BUILT_IN, SearchConfig, SeedSection, parse_config
 from matsearch.core.errors import ConfigError, InputError
 from matsearch.core.keys import canonical_json, content_key
 from matsearch.core.protocols import Limits, Potential, PropertyEvaluator, Proposer, ReferenceHull, Selector
@@ -32,6 +34,7 @@ class Tools:
     proposer: Proposer
     seeds: tuple[Parent, ...]
     templates: tuple[Parent, ...]
+    origins: dict[str, Structure]
 
     @property
     def seeds_key(self) -> str:
@@ -48,11 +51,11 @@ def build_tools(config: SearchConfig) -> Tools:
     ConfigError, InputError, ReferenceHullError, SchemeMismatchError, PotentialError
         If something it names cannot be used.
     """
-    return _build(canonical_json(config.model_dump(mode="json")))
+    return _build(canonical_json(config.model_dump(mode="json")), _stamps(config))
 
 
 @lru_cache(maxsize=4)
-def _build(text: str) -> Tools:
+def _build(text: str, stamps: tuple[tuple[str, int, int], ...]) -> Tools:  # noqa: ARG001 - part of the cache's key
     import json
 
     config = parse_config(json.loads(text))
@@ -75,7 +78,23 @@ def _build(text: str) -> Tools:
         proposer=OperatorProposer({str(name): share for name, share in config.propose.operators.items()}),
         seeds=seeds,
         templates=templates,
+        origins=_origins(seeds),
     )
+
+
+def _stamps(config: SearchConfig) -> tuple[tuple[str, int, int], ...]:
+    """Return path, time and size of the files that a configuration names: a changed file is read again."""
+    named = [Path(s) for s in (config.reference.source, config.seeds.source) if s not in BUILT_IN]
+    files = [
+        f for path in named for f in (sorted(path.iterdir()) if path.is_dir() else [path]) if f.is_file()
+    ]
+    return tuple((str(f), f.stat().st_mtime_ns, f.stat().st_size) for f in files)
+
+
+def _origins(seeds: tuple[Parent, ...]) -> dict[str, Structure]:
+    """Return the crystals that lines may begin with, by root: relaxed ones where the set has them."""
+    given = {root: seed.structure for seed in seeds for root in seed.roots}
+    return given | {phase.phase_id: phase.relaxed for phase in embedded_set().phases}
 
 
 def _seeds(config: SearchConfig, elements: frozenset[str]) -> tuple[tuple[Parent, ...], tuple[Parent, ...]]:
@@ -85,7 +104,13 @@ def _seeds(config: SearchConfig, elements: frozenset[str]) -> tuple[tuple[Parent
         seeds = tuple(_known_parent(p) for p in known if p.symbols <= elements)
     else:
         files = read_structures(Path(section.source).expanduser())
-        seeds = tuple(Parent(parent_id=f"file:{name}", structure=s) for name, s in files)
+        seeds = tuple(
+            Parent(parent_id=f"file:{name}", structure=s, roots=(f"file:{name}",))
+            for name, s in files
+            if {e.symbol for e in s.composition.elements} <= elements
+            and len(s) <= max_atoms
+            and not {name, s.composition.reduced_formula} & set(section.exclude)
+        )
     borrows = section.templates and config.propose.operators.get("substitution", 0.0) > 0
     templates = tuple(_known_parent(p) for p in known if len(p.symbols) <= len(elements)) if borrows else ()
     if not seeds and not templates:

@@ -3,13 +3,15 @@
 import atexit
 import os
 import queue
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from functools import partial
 from typing import Protocol
 
 from pymatgen.core import Structure
 
 from matsearch.core.boundary import contained
 from matsearch.core.config import ExecutionSection, PotentialSection, RelaxSection
+from matsearch.core.errors import PotentialError
 from matsearch.core.model import Record
 from matsearch.core.records import RelaxOutcome
 from matsearch.core.settings import Settings
@@ -31,7 +33,7 @@ class RelaxTask(Record):
 class Engine(Protocol):
     """Tasks to outcomes, in the order they end. A task is taken only when it can begin."""
 
-    def run(self, tasks: Iterable[RelaxTask]) -> Iterator[tuple[str, RelaxOutcome]]:
+    def run(self, tasks: Iterable[RelaxTask]) -> Generator[tuple[str, RelaxOutcome], None, None]:
         """Yield the key and outcome of each task."""
         ...
 
@@ -47,7 +49,7 @@ class InProcessEngine:
         self._potential = load_potential(potential.name, potential.version)
         self._calculator = self._potential.calculator()
 
-    def run(self, tasks: Iterable[RelaxTask]) -> Iterator[tuple[str, RelaxOutcome]]:
+    def run(self, tasks: Iterable[RelaxTask]) -> Generator[tuple[str, RelaxOutcome], None, None]:
         """Yield the key and outcome of each task."""
         for task in tasks:
             yield task.key, self._relax(task.structure, task)
@@ -76,25 +78,43 @@ class ProcessEngine:
 
     def __init__(self, potential: PotentialSection, workers: int, time_limit_s: float) -> None:
         load_potential(potential.name, potential.version)
-        self._outcomes: queue.Queue[tuple[WorkerThread, str, RelaxOutcome]] = queue.Queue()
-        self._workers = [WorkerThread(potential, time_limit_s, self._outcomes) for _ in range(workers)]
+        self._make_worker = partial(WorkerThread, potential, time_limit_s)
+        self._n_workers = workers
+        self._hire()
 
-    def run(self, tasks: Iterable[RelaxTask]) -> Iterator[tuple[str, RelaxOutcome]]:
-        """Yield the key and outcome of each task as it ends."""
+    def run(self, tasks: Iterable[RelaxTask]) -> Generator[tuple[str, RelaxOutcome], None, None]:
+        """Yield the key and outcome of each task as it ends.
+
+        Raises
+        ------
+        PotentialError
+            If a process cannot be started or understood.
+        """
         waiting = iter(tasks)
         busy = 0
-        for worker in self._workers:
-            busy += self._give(worker, waiting)
-        while busy:
-            worker, key, outcome = self._outcomes.get()
-            busy -= 1
-            yield key, outcome
-            busy += self._give(worker, waiting)
+        try:
+            for worker in self._workers:
+                busy += self._give(worker, waiting)
+            while busy:
+                worker, key, outcome = self._outcomes.get()
+                if isinstance(outcome, PotentialError):
+                    raise outcome
+                busy -= 1
+                yield key, outcome
+                busy += self._give(worker, waiting)
+        finally:
+            if busy:  # left in the middle: what is still in flight belongs to nobody
+                self.close()
+                self._hire()
 
     def close(self) -> None:
         """Kill all processes."""
         for worker in self._workers:
             worker.kill()
+
+    def _hire(self) -> None:
+        self._outcomes: queue.Queue[tuple[WorkerThread, str, RelaxOutcome | PotentialError]] = queue.Queue()
+        self._workers = [self._make_worker(self._outcomes) for _ in range(self._n_workers)]
 
     @staticmethod
     def _give(worker: WorkerThread, waiting: Iterator[RelaxTask]) -> int:
@@ -103,6 +123,13 @@ class ProcessEngine:
             return 0
         worker.submit(task.key, task.document())
         return 1
+
+
+def usable_cores() -> int:
+    """Return the number of cores this process may use, which on a shared node is not all there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 _engines: dict[tuple[str, str | None, int, float], Engine] = {}
@@ -114,7 +141,7 @@ def get_engine(potential: PotentialSection, execution: ExecutionSection) -> Engi
     if workers is None:
         workers = Settings().workers
     if workers is None:
-        workers = os.cpu_count() or 1
+        workers = usable_cores()
     key = (potential.name, potential.version, workers, execution.time_limit_s)
     if key not in _engines:
         _engines[key] = (

@@ -11,10 +11,12 @@ import threading
 from typing import IO, Any
 
 from matsearch.core.config import PotentialSection
+from matsearch.core.errors import PotentialError
 from matsearch.core.records import RelaxOutcome
 from matsearch.core.verdict import FailureKind, Verdict
 
 START_LIMIT_S = 180.0
+_LOOK = "check memory, open files and space in the temporary folder, then run the same command again"
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -46,29 +48,53 @@ class WorkerThread:
         """Kill the process, for good."""
         self._closed = True
         self._tasks.put(None)
-        if self._process is not None:
-            self._process.kill()
+        process = self._process
+        if process is not None:
+            process.kill()
 
     def _loop(self) -> None:
         while (item := self._tasks.get()) is not None and not self._closed:
             key, task = item
-            self._outcomes.put((self, key, self._relax(task)))
+            self._outcomes.put((self, key, self._answer(task)))
         self._reap()
+
+    def _answer(self, task: dict[str, Any]) -> RelaxOutcome | PotentialError:
+        # whatever happens here, the driver waits for exactly one answer
+        try:
+            return self._relax(task)
+        except PotentialError as error:
+            return error
+        except (OSError, RuntimeError, ValueError, KeyError) as error:
+            self._reap()
+            return PotentialError(f"a relaxation process failed: {type(error).__name__}: {error}", _LOOK)
 
     def _relax(self, task: dict[str, Any]) -> RelaxOutcome:
         if self._process is None:
             self._process = self._start()
-            if not self._ask(None, START_LIMIT_S):
-                return self._died("its process did not start")
-        reply = self._ask(task, self._time_limit_s)
-        return RelaxOutcome.model_validate(reply["outcome"]) if reply else self._died("its process died")
+            if self._closed:
+                self._process.kill()
+            if not self._ask(self._process, None, START_LIMIT_S):
+                code, last_words = self._reap()
+                raise PotentialError(f"no relaxation process starts: exit status {code}: {last_words}", _LOOK)
+        reply = self._ask(self._process, task, self._time_limit_s)
+        if reply is None:
+            return self._died()
+        if self._timed_out:  # it answered as its time ran out, and was killed
+            self._reap()
+        return RelaxOutcome.model_validate(reply["outcome"])
 
-    def _ask(self, task: dict[str, Any] | None, limit_s: float) -> dict[str, Any] | None:
-        process = self._process
-        if process is None or process.stdin is None or process.stdout is None:
+    def _ask(
+        self, process: subprocess.Popen[str], task: dict[str, Any] | None, limit_s: float
+    ) -> dict[str, Any] | None:
+        if process.stdin is None or process.stdout is None:
             return None
-        self._timed_out = False
-        timer = threading.Timer(limit_s, self._time_out)
+        expired = threading.Event()
+
+        def expire() -> None:
+            expired.set()
+            process.kill()
+
+        timer = threading.Timer(limit_s, expire)
         timer.start()
         try:
             if task is not None:
@@ -79,22 +105,17 @@ class WorkerThread:
             return None
         finally:
             timer.cancel()
+            timer.join()
+            self._timed_out = expired.is_set()
 
-    def _time_out(self) -> None:
-        self._timed_out = True
-        if self._process is not None:
-            self._process.kill()
-
-    def _died(self, reason: str) -> RelaxOutcome:
+    def _died(self) -> RelaxOutcome:
         code, last_words = self._reap()
         if self._timed_out:
-            verdict = Verdict(
-                kind=FailureKind.TIME_OUT, stage="relax", detail=f"over {self._time_limit_s:g} s"
-            )
+            kind, detail = FailureKind.TIME_OUT, f"over {self._time_limit_s:g} s"
         else:
-            detail = f"{reason}, exit status {code}: {last_words}".rstrip(": ")
-            verdict = Verdict(kind=FailureKind.WORKER_DIED, stage="relax", detail=detail)
-        return RelaxOutcome(verdict=verdict)
+            kind = FailureKind.WORKER_DIED
+            detail = f"its process died, exit status {code}: {last_words}".rstrip(": ")
+        return RelaxOutcome(verdict=Verdict(kind=kind, stage="relax", detail=detail))
 
     def _start(self) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "matsearch.relax.worker", self._potential.name]
@@ -116,7 +137,7 @@ class WorkerThread:
     def _reap(self) -> tuple[int | None, str]:
         process, self._process = self._process, None
         if process is None:
-            return None, ""
+            return None, self._last_words()
         process.kill()
         code = process.wait()
         for stream in (process.stdin, process.stdout):
@@ -125,9 +146,10 @@ class WorkerThread:
         return code, self._last_words()
 
     def _last_words(self) -> str:
-        if self._errors is None:
+        errors, self._errors = self._errors, None
+        if errors is None:
             return ""
-        with self._errors as errors:
+        with errors:
             size = errors.seek(0, os.SEEK_END)
             errors.seek(max(0, size - 2000))
             lines = errors.read().decode("utf-8", "replace").strip().splitlines()

@@ -1,5 +1,6 @@
 """The relax stage: a batch of candidates in, the same candidates relaxed or ended out. Nothing is computed twice."""
 
+import contextlib
 from collections.abc import Iterator, Sequence
 
 from matsearch.core.config import RelaxSection
@@ -8,6 +9,7 @@ from matsearch.core.progress import report
 from matsearch.core.protocols import PotentialInfo, ResultCache
 from matsearch.core.records import Candidate, RelaxOutcome
 from matsearch.core.verdict import MAX_TRANSIENT_RETRIES, FailureKind, Verdict
+from matsearch.crystal.canonical import sorted_sites
 from matsearch.relax.engine import Engine, RelaxTask
 from matsearch.relax.single import relax_key
 
@@ -43,7 +45,9 @@ def relax(
     tasks = _missing_tasks(batch, keys, outcomes, settings)
     gone = {key for key, n in cache.transient_counts(tasks).items() if n > MAX_TRANSIENT_RETRIES}
     outcomes |= {key: _gave_up() for key in gone}
-    outcomes |= _compute([task for key, task in tasks.items() if key not in gone], engine, cache, owner)
+    outcomes |= _compute_until_settled(
+        {k: t for k, t in tasks.items() if k not in gone}, engine, cache, owner
+    )
     return [_apply(c, outcomes[keys[c.candidate_id]]) if c.candidate_id in keys else c for c in batch]
 
 
@@ -60,9 +64,21 @@ def _missing_tasks(
     tasks: dict[str, RelaxTask] = {}
     for candidate in batch:
         key = keys.get(candidate.candidate_id)
-        if key and key not in outcomes and key not in tasks:
-            tasks[key] = RelaxTask(key=key, structure=candidate.structure, settings=settings)
+        if key and candidate.structure is not None and key not in outcomes and key not in tasks:
+            tasks[key] = RelaxTask(key=key, structure=sorted_sites(candidate.structure), settings=settings)
     return tasks
+
+
+def _compute_until_settled(
+    tasks: dict[str, RelaxTask], engine: Engine, cache: ResultCache, owner: str
+) -> dict[str, RelaxOutcome]:
+    outcomes: dict[str, RelaxOutcome] = {}
+    while tasks:
+        outcomes |= _compute(list(tasks.values()), engine, cache, owner)
+        counts = cache.transient_counts(tasks)
+        tasks = {k: t for k, t in tasks.items() if 0 < counts.get(k, 0) <= MAX_TRANSIENT_RETRIES}
+        tasks = {k: t for k, t in tasks.items() if (v := outcomes[k].verdict) is not None and v.transient}
+    return outcomes
 
 
 def _compute(
@@ -75,13 +91,15 @@ def _compute(
             yield task
 
     outcomes: dict[str, RelaxOutcome] = {}
-    for key, outcome in engine.run(beginning()):
-        boundary("relax-ended")
-        _commit(cache, key, outcome, owner)
-        boundary("relax-committed")
-        outcomes[key] = outcome
-        kind = outcome.verdict.kind.value if outcome.verdict else None
-        report("relaxed", done=len(outcomes), of=len(tasks), verdict=kind)
+    # closed at once when something goes wrong here: an engine must not keep answers for its next user
+    with contextlib.closing(engine.run(beginning())) as ended:
+        for key, outcome in ended:
+            boundary("relax-ended")
+            _commit(cache, key, outcome, owner)
+            boundary("relax-committed")
+            outcomes[key] = outcome
+            kind = outcome.verdict.kind.value if outcome.verdict else None
+            report("relaxed", done=len(outcomes), of=len(tasks), verdict=kind)
     return outcomes
 
 

@@ -52,6 +52,11 @@ def absolute_uri(uri: str) -> str:
     return uri if path is None else f"sqlite:///{path}"
 
 
+def is_in_memory(uri: str) -> bool:
+    """Return whether the repository would vanish with its first user."""
+    return _scheme(uri) == "sqlite" and _sqlite_path(uri) is None
+
+
 def shown_uri(uri: str) -> str:
     """Return the URI as it may be printed: without what stands before an @, which may be a password."""
     scheme, separator, rest = uri.partition("://")

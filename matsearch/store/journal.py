@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from matsearch.core.verdict import Verdict
+from matsearch.core.verdict import FailureKind, Verdict
 from matsearch.store.backend import to_json
 from matsearch.store.journal_lines import SUFFIX, JournalEntry, JournalReader, io_error
 from matsearch.store.results import DocumentResultCache
@@ -106,7 +106,7 @@ class JournalCache:
                 self._entries.append(entry)
                 if entry.event == "result" and entry.content is not None:
                     self._results.setdefault(entry.key, entry.content)
-                elif entry.event == "transient":
+                elif entry.event == "transient" and not _is_bug(entry):
                     self._transient[entry.key] += 1
 
     def _append(self, entry: JournalEntry) -> None:
@@ -154,6 +154,10 @@ def commit_journal(folder: Path, repository: DocumentResultCache) -> int:
             verdict = Verdict.model_validate(entry.content)
             repository.commit_transient(entry.key, verdict, entry.owner, entry.attempt)
     return new
+
+
+def _is_bug(entry: JournalEntry) -> bool:
+    return entry.content is not None and entry.content["kind"] == FailureKind.INTERNAL_ERROR
 
 
 def _copy(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,11 +8,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from matsearch.core.campaign import WorkSummary
+from matsearch.core.verdict import FailureKind
 from matsearch.store.backend import Backend, Condition, equal
 from matsearch.store.tables import RESULTS, WORK, in_pages, make_row, now
 
 FINISHED = "finished"
 TRANSIENT = "transient"
+FAILED = "failed"
+"""By a bug: ended, but no reason to give up on the key."""
 
 
 class WorkLedger:
@@ -40,7 +43,8 @@ class WorkLedger:
     def end_transiently(self, attempt: str | None, key: str, owner: str, verdict: dict[str, Any]) -> None:
         """Write down that an attempt ended in a transient verdict, also one that nobody saw begin."""
         attempt = attempt or uuid.uuid4().hex
-        changes = {"end": TRANSIENT, "document": verdict}
+        end = FAILED if verdict["kind"] == FailureKind.INTERNAL_ERROR else TRANSIENT
+        changes = {"end": end, "document": verdict}
         if not self._backend.update(WORK, equal(id=attempt, end=None), changes):
             self._insert(attempt, key, owner, begun=False, **changes)
 
@@ -71,7 +75,11 @@ class WorkLedger:
         finished = ends.get(FINISHED, 0)
         if ends.get(None):
             finished += self._finished_unnoticed(owner)
-        return WorkSummary(started=sum(ends.values()), finished=finished, transient=ends.get(TRANSIENT, 0))
+        return WorkSummary(
+            started=sum(ends.values()),
+            finished=finished,
+            transient=ends.get(TRANSIENT, 0) + ends.get(FAILED, 0),
+        )
 
     def _finished_unnoticed(self, owner: str) -> int:
         # without transactions a crash can fall between a result and the end of its attempt

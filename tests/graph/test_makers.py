@@ -5,10 +5,10 @@ from jobflow import Flow, JobStore, job, run_locally
 from maggma.stores import MemoryStore
 
 import matsearch
-from matsearch.core.errors import ConfigError
+from matsearch.core.errors import ConfigError, InputError, StoreError
 from matsearch.core.records import Candidate
 from matsearch.graph.documents import ScreenDocument
-from matsearch.graph.makers import CampaignMaker, ScreenMaker
+from matsearch.graph.makers import AdvanceMaker, CampaignMaker, ScreenMaker
 from matsearch.store import open_repository
 from matsearch.store.journal import commit_journal
 from matsearch.testing.samples import sample_structure
@@ -120,3 +120,27 @@ def test_python_interface(crystals, tmp_path):
     table = result.to_dataframe()
     assert len(table) == result.funnel.distinct
     assert list(table["energy_above_hull"]) == [c.placement.energy_above_hull for c in result.ranked]
+
+
+def test_given_crystals_are_screened_one_by_one_whatever_they_are(crystals):
+    disordered = sample_structure("Ti", "C", 4.33)
+    disordered.replace(0, {"Ti": 0.5, "Al": 0.5})
+    charged = sample_structure("Ti", "C", 4.33)
+    charged.add_oxidation_state_by_element({"Ti": 4, "C": -4})
+    screened = matsearch.screen([disordered, charged, crystals[0]], **TOY)
+    assert [c.alive for c in screened] == [False, True, True]
+    assert screened[0].verdict.kind == "disordered"
+    assert screened[1].placement == screened[2].placement
+    assert matsearch.screen([], **TOY) == []
+
+
+def test_a_search_in_memory_is_refused():
+    with pytest.raises(StoreError, match="cannot live in"):
+        matsearch.search("toy", store="sqlite://:memory:")
+
+
+def test_advance_takes_a_whole_generation_and_nothing_else(tmp_path):
+    config = {"name": "x", "system": {"elements": ["Ti", "Al", "C"], "max_atoms": 4}, **TOY}
+    advance = AdvanceMaker(store=f"sqlite:///{tmp_path}/s.sqlite").make([], config)
+    with pytest.raises(InputError, match="0 screened candidates are not"):
+        run_locally(advance, raise_immediately=True, log=False, store=JobStore(MemoryStore()))

@@ -21,7 +21,8 @@ class DictCache:
         return self.results.setdefault(key, dict(document)) is document
 
     def put_transient(self, key, verdict: Verdict, owner):
-        self.transient[key] += 1
+        if verdict.transient:
+            self.transient[key] += 1
 
     def transient_counts(self, keys):
         return {key: self.transient[key] for key in keys if self.transient[key]}

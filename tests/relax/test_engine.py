@@ -119,3 +119,24 @@ def test_engines_are_kept_until_closed():
 def test_an_unknown_potential_fails_before_any_process_starts():
     with pytest.raises(PotentialError):
         ProcessEngine(PotentialSection(name="nobody"), 1, 1)
+
+
+def test_a_search_left_in_the_middle_leaves_no_answers_behind(pool, titanium_carbide):
+    running = pool.run(tasks(titanium_carbide, 6))
+    next(running)
+    running.close()
+    moved = RelaxTask(key="other", structure=titanium_carbide, settings=RelaxSection())
+    assert [key for key, _ in pool.run([moved])] == ["other"]
+
+
+def test_a_process_that_cannot_start_is_an_error_and_not_a_verdict(monkeypatch, titanium_carbide):
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    engine = ProcessEngine(TOY, workers=2, time_limit_s=60)
+    try:
+        with pytest.raises(PotentialError, match="no relaxation process starts"):
+            list(engine.run(tasks(titanium_carbide, 3)))
+        monkeypatch.setattr(sys, "executable", "/nowhere/python")
+        with pytest.raises(PotentialError, match="FileNotFoundError"):
+            list(engine.run(tasks(titanium_carbide, 3)))
+    finally:
+        engine.close()

@@ -1,4 +1,5 @@
 import pytest
+from pymatgen.core import Structure
 
 from matsearch.core.config import PotentialSection, RelaxSection
 from matsearch.core.records import Candidate, Lineage, RelaxOutcome
@@ -91,16 +92,33 @@ def test_terminal_verdicts_are_kept(batch):
 
 def test_transient_verdicts_are_tried_again_twice_and_then_stand(batch):
     cache = DictCache()
-    for _ in range(1 + MAX_TRANSIENT_RETRIES):
-        engine = ScriptedEngine(FailureKind.TIME_OUT)
-        assert relax(batch, INFO, SETTINGS, engine, cache, "c")[0].verdict.kind is FailureKind.TIME_OUT
-        assert len(engine.keys) == 2
     engine = ScriptedEngine(FailureKind.TIME_OUT)
-    assert relax(batch, INFO, SETTINGS, engine, cache, "c")[0].verdict.kind is FailureKind.GAVE_UP
-    assert engine.keys == []
+    relaxed = relax(batch, INFO, SETTINGS, engine, cache, "c")
+    assert relaxed[0].verdict.kind is FailureKind.TIME_OUT
+    assert len(engine.keys) == 2 * (1 + MAX_TRANSIENT_RETRIES)
+    again = ScriptedEngine(FailureKind.TIME_OUT)
+    assert relax(batch, INFO, SETTINGS, again, cache, "c")[0].verdict.kind is FailureKind.GAVE_UP
+    assert again.keys == []
+    assert cache.results == {}
 
 
 def test_a_bug_is_never_remembered_as_a_result(batch):
     cache = DictCache()
-    relax(batch, INFO, SETTINGS, ScriptedEngine(FailureKind.INTERNAL_ERROR), cache, "c")
+    for _ in range(5):
+        engine = ScriptedEngine(FailureKind.INTERNAL_ERROR)
+        relaxed = relax(batch, INFO, SETTINGS, engine, cache, "c")
+        assert relaxed[0].verdict.kind is FailureKind.INTERNAL_ERROR
+        assert len(engine.keys) == 2
     assert cache.results == {}
+
+
+def test_the_order_of_the_sites_changes_nothing(titanium_carbide):
+    cell = titanium_carbide * (2, 1, 1)
+    cell.perturb(0.05)
+    turned = Structure.from_sites(cell.sites[::-1])
+    engine = InProcessEngine(PotentialSection(name="toy"))
+    first, second = (
+        relax([candidate(0, s)], INFO, SETTINGS, engine, DictCache(), "c")[0].relaxation
+        for s in (cell, turned)
+    )
+    assert first == second
