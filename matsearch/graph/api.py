@@ -66,6 +66,8 @@ def screen(
     list of Candidate
         Same length and order; one that fails carries a verdict.
     """
+    if not structures:
+        return []
     config, batch = given_batch(structures, sections)
     repository = open_repository(store)
     try:

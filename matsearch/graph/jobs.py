@@ -80,6 +80,8 @@ def screen_structures(
     store : str or None
         As for :func:`screen_batch`; a SQLite file is made where there is none.
     """
+    if not structures:
+        return ScreenDocument(candidates=[], n_alive=0, best_energy_above_hull=None, journal=None)
     config, candidates = given_batch(structures, sections)
     cache, journal = _cache(store, create=True)
     return _screened(candidates, config, cache, config.name, journal)

@@ -16,7 +16,7 @@ from matsearch.core.verdict import FailureKind, Verdict
 def given_batch(
     structures: Sequence[Structure], sections: Mapping[str, Any]
 ) -> tuple[SearchConfig, list[Candidate]]:
-    """Return the configuration that screens given structures, and the candidates they become."""
+    """Return the configuration that screens given structures (at least one), and the candidates they become."""
     data = {"name": "screen", "system": _system_of(structures), **copy.deepcopy(dict(sections))}
     config = parse_config(with_overrides(data, {}))
     return config, [_given(config.name, i, structure) for i, structure in enumerate(structures)]
@@ -24,8 +24,7 @@ def given_batch(
 
 def _system_of(structures: Sequence[Structure]) -> dict[str, Any]:
     elements = sorted({e.symbol for s in structures for e in s.composition.elements})
-    largest = max((len(s) for s in structures), default=1)
-    return {"elements": elements or ["H"], "max_atoms": min(MAX_ATOMS, largest)}
+    return {"elements": elements, "max_atoms": min(MAX_ATOMS, max(len(s) for s in structures))}
 
 
 def _given(owner: str, index: int, structure: Structure) -> Candidate:
