@@ -3,7 +3,6 @@
 import shutil
 import sys
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from matsearch.cli.console import print_json, print_line
@@ -11,6 +10,7 @@ from matsearch.core.errors import MatsearchError
 from matsearch.core.model import Record
 from matsearch.core.resources import available
 from matsearch.core.settings import Settings
+from matsearch.pipeline.campaign import installed_version
 
 PACKAGES = ("jobflow", "atomate2", "pymatgen", "openai", "torch", "fireworks", "mp-api", "chgnet", "ase")
 OPTIONAL = {
@@ -64,10 +64,10 @@ def _python() -> Check:
 
 
 def _package(name: str) -> Check:
-    try:
-        return Check(name=name, ok=True, detail=version(name))
-    except PackageNotFoundError:
+    found = installed_version(name)
+    if found is None:
         return Check(name=name, ok=False, detail="not installed", remedy=f"pip install {name}")
+    return Check(name=name, ok=True, detail=found)
 
 
 def _weights() -> Check:
@@ -115,18 +115,11 @@ def _share() -> Check:
 
 
 def _extras() -> Check:
-    found = [name for name in OPTIONAL if not isinstance(_version(name), PackageNotFoundError)]
+    found = [name for name in OPTIONAL if installed_version(name) is not None]
     missing = [f"matsearch[{OPTIONAL[name]}]" for name in OPTIONAL if name not in found]
     return Check(
         name="extras", ok=True, detail=f"have {', '.join(found) or 'none'}; can add {', '.join(missing)}"
     )
-
-
-def _version(name: str) -> str | PackageNotFoundError:
-    try:
-        return version(name)
-    except PackageNotFoundError as error:
-        return error
 
 
 def _tried(name: str, look: Callable[[], str]) -> Check:

@@ -30,14 +30,11 @@ _COORD_PERIOD = round(1 / COORD_STEP)
 
 def canonical_form(structure: Structure) -> dict[str, Any]:
     """Return the form as integers: lengths, angles and sites sorted by element and coordinates."""
-    species = encode_structure(structure)["species"]
-    coords = np.floor(_scaled_coords(structure)).astype(int) % _COORD_PERIOD
-    sites = sorted([symbol, *row] for symbol, row in zip(species, coords.tolist(), strict=True))
     lengths, angles = _scaled_lattice(structure)
     return {
         "abc": np.floor(lengths).astype(int).tolist(),
         "angles": np.floor(angles).astype(int).tolist(),
-        "sites": sites,
+        "sites": sorted(_rounded_sites(structure)),
     }
 
 
@@ -54,10 +51,9 @@ def structure_key(structure: Structure) -> str:
 
 def sorted_sites(structure: Structure) -> Structure:
     """Return the crystal with its sites in the canonical form's order, so that one key means one order."""
-    coords = np.floor(_scaled_coords(structure)).astype(int) % _COORD_PERIOD
-    species = encode_structure(structure)["species"]
-    order = sorted(range(len(species)), key=lambda i: (species[i], *coords[i].tolist()))
-    return Structure(structure.lattice, [species[i] for i in order], structure.frac_coords[order])
+    sites = _rounded_sites(structure)
+    order = sorted(range(len(sites)), key=sites.__getitem__)
+    return Structure(structure.lattice, [sites[i][0] for i in order], structure.frac_coords[order])
 
 
 def rounding_margin(structure: Structure) -> float:
@@ -65,6 +61,13 @@ def rounding_margin(structure: Structure) -> float:
     scaled = np.concatenate([*_scaled_lattice(structure), _scaled_coords(structure).ravel()])
     fraction = scaled % 1.0
     return float(np.minimum(fraction, 1.0 - fraction).min())
+
+
+def _rounded_sites(structure: Structure) -> list[list[Any]]:
+    """Return element symbol and three integers for each site, in the structure's order."""
+    species = encode_structure(structure)["species"]
+    coords = np.floor(_scaled_coords(structure)).astype(int) % _COORD_PERIOD
+    return [[symbol, *row] for symbol, row in zip(species, coords.tolist(), strict=True)]
 
 
 def _scaled_lattice(structure: Structure) -> tuple[np.ndarray, np.ndarray]:

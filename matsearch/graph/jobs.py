@@ -37,14 +37,14 @@ def propose(config: dict[str, Any], store: str, chain: bool) -> Response:
         Whether the advance goes on with the next generation.
     """
     search = parse_config(config)
-    with_repository = open_repository(store)
+    repository = open_repository(store)
     try:
-        record = open_campaign(search, with_repository)
+        record = open_campaign(search, repository)
         if record.state.status == "finished":
             return Response(output=_generation_document(record, store))
-        proposals = plan(record.state, build_tools(search), with_repository)
+        proposals = plan(record.state, build_tools(search), repository)
     finally:
-        with_repository.close()
+        repository.close()
     return Response(replace=_generation_flow(search, record, proposals, store, chain))
 
 

@@ -70,7 +70,7 @@ def _new_record(config: SearchConfig, tools: Tools) -> CampaignRecord:
         provenance={
             "python": platform.python_version(),
             "platform": platform.platform(),
-            "packages": {name: _version(name) for name in PACKAGES},
+            "packages": {name: installed_version(name) for name in PACKAGES},
             "potential": tools.potential.info.model_dump(mode="json", exclude={"elements"}),
             "hull": tools.hull.info.document(),
             "seeds": tools.seeds_key,
@@ -80,7 +80,8 @@ def _new_record(config: SearchConfig, tools: Tools) -> CampaignRecord:
     )
 
 
-def _version(package: str) -> str | None:
+def installed_version(package: str) -> str | None:
+    """Return the version of an installed package, None where it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:

@@ -99,7 +99,11 @@ def _origins(seeds: tuple[Parent, ...]) -> dict[str, Structure]:
 
 def _seeds(config: SearchConfig, elements: frozenset[str]) -> tuple[tuple[Parent, ...], tuple[Parent, ...]]:
     section, max_atoms = config.seeds, config.system.max_atoms
-    known = [p for p in embedded_set().phases if _allowed(p, section, max_atoms)]
+    known = [
+        p
+        for p in embedded_set().phases
+        if _allowed({p.phase_id, p.formula}, p.literature, section, max_atoms)
+    ]
     if section.source == "embedded":
         seeds = tuple(_known_parent(p) for p in known if p.symbols <= elements)
     else:
@@ -108,8 +112,7 @@ def _seeds(config: SearchConfig, elements: frozenset[str]) -> tuple[tuple[Parent
             Parent(parent_id=f"file:{name}", structure=s, roots=(f"file:{name}",))
             for name, s in files
             if {e.symbol for e in s.composition.elements} <= elements
-            and len(s) <= max_atoms
-            and not {name, s.composition.reduced_formula} & set(section.exclude)
+            and _allowed({name, s.composition.reduced_formula}, s, section, max_atoms)
         )
     borrows = section.templates and config.propose.operators.get("substitution", 0.0) > 0
     templates = tuple(_known_parent(p) for p in known if len(p.symbols) <= len(elements)) if borrows else ()
@@ -122,8 +125,8 @@ def _seeds(config: SearchConfig, elements: frozenset[str]) -> tuple[tuple[Parent
     return seeds, templates
 
 
-def _allowed(phase: EmbeddedPhase, section: SeedSection, max_atoms: int) -> bool:
-    return len(phase.relaxed) <= max_atoms and not {phase.phase_id, phase.formula} & set(section.exclude)
+def _allowed(names: set[str], structure: Structure, section: SeedSection, max_atoms: int) -> bool:
+    return len(structure) <= max_atoms and not names & set(section.exclude)
 
 
 def _known_parent(phase: EmbeddedPhase) -> Parent:

@@ -7,19 +7,15 @@ from collections.abc import Generator, Iterable, Iterator
 from functools import partial
 from typing import Protocol
 
-from pymatgen.core import Structure
-
-from matsearch.core.boundary import contained
 from matsearch.core.config import ExecutionSection, PotentialSection, RelaxSection
 from matsearch.core.errors import PotentialError
 from matsearch.core.model import Record
 from matsearch.core.records import RelaxOutcome
 from matsearch.core.settings import Settings
 from matsearch.core.structures import StructureField
-from matsearch.core.verdict import Verdict
 from matsearch.potentials import load_potential
 from matsearch.relax.process import WorkerThread
-from matsearch.relax.single import relax_one
+from matsearch.relax.single import relax_contained
 
 
 class RelaxTask(Record):
@@ -52,17 +48,13 @@ class InProcessEngine:
     def run(self, tasks: Iterable[RelaxTask]) -> Generator[tuple[str, RelaxOutcome], None, None]:
         """Yield the key and outcome of each task."""
         for task in tasks:
-            yield task.key, self._relax(task.structure, task)
+            outcome = relax_contained(
+                task.structure, self._calculator, self._potential.info, task.settings, task.key
+            )
+            yield task.key, outcome
 
     def close(self) -> None:
         """Nothing to end."""
-
-    def _relax(self, structure: Structure, task: RelaxTask) -> RelaxOutcome:
-        outcome = contained(
-            "relax",
-            lambda: relax_one(structure, self._calculator, self._potential.info, task.settings, task.key),
-        )
-        return RelaxOutcome(verdict=outcome) if isinstance(outcome, Verdict) else outcome
 
 
 class ProcessEngine:

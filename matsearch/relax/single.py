@@ -10,6 +10,7 @@ from ase.filters import FrechetCellFilter
 from ase.optimize import FIRE, LBFGS
 from pymatgen.core import Lattice, Structure
 
+from matsearch.core.boundary import contained
 from matsearch.core.config import RelaxSection
 from matsearch.core.keys import content_key
 from matsearch.core.protocols import PotentialInfo
@@ -55,6 +56,14 @@ def relax_one(
         if "isolated atom" not in str(error):
             raise
         return _end(FailureKind.ISOLATED_ATOM, "an atom has no neighbour within the potential's cut-off")
+
+
+def relax_contained(
+    structure: Structure, calculator: Any, info: PotentialInfo, settings: RelaxSection, key: str
+) -> RelaxOutcome:
+    """Relax one crystal; an exception nobody expected is an outcome too."""
+    outcome = contained("relax", lambda: relax_one(structure, calculator, info, settings, key))
+    return RelaxOutcome(verdict=outcome) if isinstance(outcome, Verdict) else outcome
 
 
 def _run(

@@ -76,8 +76,8 @@ def _compute_until_settled(
     while tasks:
         outcomes |= _compute(list(tasks.values()), engine, cache, owner)
         counts = cache.transient_counts(tasks)
-        tasks = {k: t for k, t in tasks.items() if 0 < counts.get(k, 0) <= MAX_TRANSIENT_RETRIES}
-        tasks = {k: t for k, t in tasks.items() if (v := outcomes[k].verdict) is not None and v.transient}
+        again = {k for k in tasks if (v := outcomes[k].verdict) is not None and v.transient}
+        tasks = {k: t for k, t in tasks.items() if k in again and counts.get(k, 0) <= MAX_TRANSIENT_RETRIES}
     return outcomes
 
 

@@ -12,14 +12,12 @@ import threading
 import warnings
 from typing import IO, Any
 
-from matsearch.core.boundary import contained
 from matsearch.core.config import RelaxSection
 from matsearch.core.protocols import Potential
 from matsearch.core.records import RelaxOutcome
 from matsearch.core.structures import decode_structure
-from matsearch.core.verdict import Verdict
 from matsearch.potentials import load_potential
-from matsearch.relax.single import relax_one
+from matsearch.relax.single import relax_contained
 
 
 def main(arguments: list[str]) -> None:
@@ -40,10 +38,7 @@ def main(arguments: list[str]) -> None:
 def _serve(task: dict[str, Any], potential: Potential, calculator: Any) -> RelaxOutcome:
     structure = decode_structure(task["structure"])
     settings = RelaxSection.model_validate(task["settings"])
-    outcome = contained(
-        "relax", lambda: relax_one(structure, calculator, potential.info, settings, task["key"])
-    )
-    return RelaxOutcome(verdict=outcome) if isinstance(outcome, Verdict) else outcome
+    return relax_contained(structure, calculator, potential.info, settings, task["key"])
 
 
 def _read_in_background(stream: IO[str]) -> queue.SimpleQueue[dict[str, Any]]:
