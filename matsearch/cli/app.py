@@ -20,6 +20,10 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="Check, show and explain search configurations.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
+references_app = typer.Typer(
+    help="List, show, check and add the reference sets that hulls are made of.", no_args_is_help=True
+)
+app.add_typer(references_app, name="references")
 
 Store = Annotated[
     str | None,
@@ -187,6 +191,71 @@ def config_show(
     from matsearch.cli.configs import show_config
 
     show_config(config, _parse_overrides(overrides), resolved=resolved, as_json=as_json)
+
+
+@references_app.command("list")
+def references_list(as_json: Json = False) -> None:
+    """List the reference sets that can be named in reference.source."""
+    from matsearch.cli.references import list_sets
+
+    list_sets(as_json=as_json)
+
+
+@references_app.command("show")
+def references_show(
+    source: Annotated[str, typer.Argument(metavar="NAME|PATH", help="A set's name, or a file of entries.")],
+    elements: Annotated[
+        str | None, typer.Option(help="Chemical system, such as Li,Fe,O: what is stable in it.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what a set's card and its entries say."""
+    from matsearch.cli.references import show_set
+
+    show_set(source, elements, as_json=as_json)
+
+
+@references_app.command("verify")
+def references_verify(
+    sources: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME|PATH]...", help="Default: all that have names.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check sets: file, scheme, corrections, elements, energies, ids. Exit with 1 if one cannot be used."""
+    from matsearch.cli.references import verify_sets
+
+    verify_sets(sources or [], as_json=as_json)
+
+
+@references_app.command("add")
+def references_add(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Entries: .json or .csv, also .gz, .bz2, .xz.")
+    ],
+    name: Annotated[str, typer.Option(help="What to call the set.")],
+    date: Annotated[str, typer.Option(help="Date of the data, such as 2023-02-07.")],
+    scheme: Annotated[
+        str | None, typer.Option(help="Energy scheme after corrections; they decide it where there are some.")
+    ] = None,
+    corrections: Annotated[str, typer.Option(help="none, mp2020 or mixing.")] = "none",
+    software: Annotated[
+        str | None, typer.Option(help="The code, where the entries do not name it, such as VASP.")
+    ] = None,
+    complete: Annotated[
+        bool, typer.Option("--complete", help="It holds every known phase of its systems.")
+    ] = False,
+    description: Annotated[str, typer.Option(help="For people.")] = "",
+    citation: Annotated[str, typer.Option(help="What to cite.")] = "",
+    licence: Annotated[str, typer.Option(help="Licence of the data.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Check a file of entries and put it into the library under a name."""
+    from matsearch.cli.references import add
+
+    facts = {"name": name, "scheme": scheme, "corrections": corrections, "software": software, "date": date}
+    words = {"description": description, "citation": citation, "licence": licence}
+    add(file, {**facts, "complete": complete, **words}, as_json=as_json)
 
 
 def _version(requested: bool) -> None:

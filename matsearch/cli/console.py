@@ -8,8 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from matsearch.core.campaign import CampaignRecord
-from matsearch.pipeline.funnel import Funnel, below_hull_word, hull_sentence
+from matsearch.pipeline.funnel import below_hull_word, hull_sentence
 from matsearch.pipeline.result import SearchResult
 
 _COLUMNS = {
@@ -43,7 +42,7 @@ def print_result(result: SearchResult, n: int) -> None:
     else:
         print_line("No crystal was scored.")
     print_line(hull_sentence(result.record))
-    print_line(funnel_sentence(result.record, result.funnel))
+    print_line(funnel_sentence(result))
 
 
 def print_ranked(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -65,22 +64,30 @@ def print_counts(title: str, counts: Mapping[str, Any]) -> None:
         print_line(f"  {name:<{width}}  {number}")
 
 
-def funnel_sentence(record: CampaignRecord, funnel: Funnel) -> str:
+def funnel_sentence(result: SearchResult) -> str:
     """Return the funnel in one paragraph, every count with its denominator."""
+    funnel = result.funnel
     return (
         f"Asked {funnel.asked}, parsed {funnel.parsed}, valid {funnel.valid}, unique {funnel.unique}, "
         f"relaxed {funnel.relaxed}, scored {funnel.scored}, distinct {funnel.distinct}.\n"
         f"Of {funnel.distinct} distinct: {funnel.metastable} under 0.1 eV/atom, {funnel.near_stable} under 0.03, "
-        f"{funnel.below_hull} {below_hull_word(record)} ({funnel.flagged} flagged as too good to be true).\n"
+        f"{funnel.below_hull} {below_hull_word(result.record)}; {_flagged_words(result)}.\n"
         f"Known phases met: {funnel.rediscovered} rediscovered by structure, {funnel.kept} kept by their own "
         f"descendants, {funnel.composition_and_energy_matched} by composition and energy alone; "
         f"{funnel.unmatched} crystals match none."
     )
 
 
+def _flagged_words(result: SearchResult) -> str:
+    if not result.funnel.flagged:
+        return "none flagged"
+    reasons = ", ".join(f"{n} {flag.replace('_', ' ')}" for flag, n in result.flag_counts.items())
+    return f"{result.funnel.flagged} flagged ({reasons}) and in no other count until checked"
+
+
 def _note(row: Mapping[str, Any]) -> str:
     if row["flags"]:
-        return str(row["flags"])
+        return str(row["flags"]).replace(" ", ", ").replace("_", " ")
     words = {"rediscovery": "rediscovered", "kept": "kept", "composition_and_energy_match": "same energy as"}
     return f"{words[row['match']]} {row['known_phase']}" if row["match"] else ""
 

@@ -53,7 +53,7 @@ def _relax(candidate: Candidate, tools: Tools) -> Candidate:
 
 
 def _hull(candidate: Candidate, tools: Tools) -> Candidate:
-    return place([candidate], tools.hull)[0]
+    return place([candidate], tools.hull, tools.potential.info.elements)[0]
 
 
 def _properties(candidate: Candidate, tools: Tools) -> Candidate:

@@ -19,7 +19,7 @@ class GenerationSummary(Record):
     asked : int
         Slots times proposals a slot.
     best_energy_above_hull : float or None
-        In eV/atom, over the whole campaign up to here; what is flagged as too good to be true is left out.
+        In eV/atom, over the whole campaign up to here; what is flagged as not to be believed is left out.
     """
 
     generation: int

@@ -1,7 +1,8 @@
 """What a search wants: the YAML schema. What changes the answer is apart from how it is executed."""
 
 import difflib
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,6 +14,9 @@ from matsearch.core.keys import content_key
 
 BUILT_IN = ("embedded", "toy")
 """Reference sets and seeds that come with matsearch."""
+
+_ENTRIES = (".json", ".csv")
+_PACKED = (".gz", ".bz2", ".xz")
 
 MAX_ATOMS = 500
 """Of a cell; larger ones are refused."""
@@ -81,20 +85,31 @@ class SanitySection(Section):
 
 
 class ReferenceSection(Section):
-    """The hull that energies are measured against."""
+    """The hull that energies are measured against. What is null is as the set's card says."""
 
     source: Annotated[
-        str, Field(description="'embedded', 'toy', or a file of pymatgen entries (.json or .json.gz).")
+        str,
+        Field(
+            description="'embedded', 'toy', another name that `matsearch references list` knows, or a file of entries "
+            "(.json or .csv, also .gz, .bz2 or .xz)."
+        ),
     ] = "embedded"
-    scheme: Annotated[str | None, Field(description="Scheme of the file's energies after corrections.")] = (
-        None
-    )
+    scheme: Annotated[
+        str | None, Field(description="Scheme of the energies, after corrections. Without a card: required.")
+    ] = None
     corrections: Annotated[
-        Literal["none", "mp2020"], Field(description="Applied to the file's entries when it is read.")
-    ] = "none"
+        Literal["none", "mp2020", "mixing"] | None,
+        Field(description="Applied to the entries when they are read. Without a card: none."),
+    ] = None
+    software: Annotated[
+        str | None, Field(description="The code of the entries, where they do not name it, such as VASP.")
+    ] = None
     complete: Annotated[
-        bool, Field(description="The file holds every known phase of the system: 'stable' may be said.")
-    ] = False
+        bool | None,
+        Field(
+            description="It holds every known phase of the system: 'stable' may be said. Without a card: false."
+        ),
+    ] = None
 
 
 class SeedSection(Section):
@@ -199,10 +214,16 @@ class SearchConfig(Section):
         """Return the part that changes answers: all but description, budget and execution.
 
         Where files lie and how a potential's version is called are left out too: what is in them enters a
-        campaign's identity by its hash.
+        campaign's identity by its hash. So is the software of entries: it changes which are refused, no energy.
         """
         document = self.model_dump(mode="json", exclude={"description", "budget", "execution"})
-        for section, key in (("potential", "version"), ("reference", "source"), ("seeds", "source")):
+        left_out = (
+            ("potential", "version"),
+            ("reference", "source"),
+            ("reference", "software"),
+            ("seeds", "source"),
+        )
+        for section, key in left_out:
             del document[section][key]
         return document
 
@@ -242,8 +263,8 @@ def with_overrides(data: dict[str, Any], overrides: Mapping[str, Any]) -> dict[s
     """
     for dotted, value in overrides.items():
         _set(data, dotted, value)
-    for section in ("reference", "seeds"):
-        _make_absolute(data.get(section))
+    _make_absolute(data.get("reference"), names_entries_file)
+    _make_absolute(data.get("seeds"), lambda source: source not in BUILT_IN)
     return data
 
 
@@ -264,13 +285,17 @@ def parse_config(data: Mapping[str, Any], origin: str = "config") -> SearchConfi
         ) from error
 
 
-def _make_absolute(section: Any) -> None:
+def names_entries_file(source: str) -> bool:
+    """Return whether a reference is given by path: with a directory separator or a suffix of entries; else by name."""
+    name = source.lower()
+    for packed in _PACKED:
+        name = name.removesuffix(packed)
+    return "/" in source or os.sep in source or name.endswith(_ENTRIES)
+
+
+def _make_absolute(section: Any, is_path: Callable[[str], bool]) -> None:
     # jobs may run in another folder than the one the path was given in
-    if (
-        isinstance(section, dict)
-        and isinstance(source := section.get("source"), str)
-        and source not in BUILT_IN
-    ):
+    if isinstance(section, dict) and isinstance(source := section.get("source"), str) and is_path(source):
         section["source"] = str(Path(source).expanduser().absolute())
 
 

@@ -119,6 +119,8 @@ class HullInfo(Record):
         Of the reference file.
     complete : bool
         Whether it claims to hold every stable phase of its system.
+    date : str
+        ISO date of its data.
     """
 
     name: str
@@ -127,6 +129,7 @@ class HullInfo(Record):
     elements: tuple[str, ...]
     n_phases: int
     complete: bool
+    date: str = ""
 
 
 @runtime_checkable
@@ -135,16 +138,23 @@ class ReferenceHull(Protocol):
 
     info: HullInfo
 
-    def place(self, composition: Composition, energy: float, scheme_id: str) -> HullPlacement:
-        """Place a total energy (eV) of a composition.
+    def place(
+        self, compositions: Sequence[Composition], energies: Sequence[float], scheme_id: str
+    ) -> list[HullPlacement]:
+        """Place total energies (eV) of compositions, all at once.
 
         Raises
         ------
         SchemeMismatchError
-            If the energy's scheme may not be compared with the hull's.
+            If the energies' scheme may not be compared with the hull's as it is.
         ReferenceHullError
-            If the composition lies outside the hull's elements.
+            If a composition lies outside the hull's elements.
         """
+        ...
+
+    @property
+    def element_energies(self) -> Mapping[str, float]:
+        """Lowest energy of each pure element, in eV/atom."""
         ...
 
     def phases(self, formula: str | None = None) -> Sequence[KnownPhase]:

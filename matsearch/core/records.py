@@ -89,6 +89,8 @@ class HullPlacement(Record):
         Reference entries in the hull's chemical system, subsystems included.
     complete : bool
         Whether the hull claims to be complete for the system. Only then may a phase be called stable.
+    correction_per_atom : float
+        In eV/atom, added to the candidate's own energy to bring it to the hull's scale.
     """
 
     energy_above_hull: float
@@ -99,6 +101,7 @@ class HullPlacement(Record):
     hull_scheme_id: str
     n_phases: int
     complete: bool
+    correction_per_atom: float = 0.0
 
 
 class PropertyValue(Record):

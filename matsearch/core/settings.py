@@ -29,6 +29,8 @@ class Settings(BaseSettings):
         Folder with flows, prompts and configs to use before the packaged ones.
     workers : int or None
         Relaxation processes; None is the number of cores.
+    references : Path or None
+        Folder of the reference sets that can be named; None is ``matsearch/references`` in the user's data folder.
     """
 
     model_config = SettingsConfigDict(env_prefix="MATSEARCH_", extra="ignore")
@@ -36,6 +38,7 @@ class Settings(BaseSettings):
     store: str = Field(default="sqlite:///matsearch.sqlite")
     share: Path | None = None
     workers: int | None = Field(default=None, ge=0)
+    references: Path | None = None
 
     def __init__(self, **values: Any) -> None:
         try:

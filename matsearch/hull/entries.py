@@ -1,102 +1,99 @@
-"""Files of pymatgen entries, read as data: nothing in them names code that is run."""
+"""Files of entries, read as data: nothing in them names code that is run."""
 
-import gzip
-import hashlib
-import io
 import json
 import warnings
-import zlib
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from pymatgen.core import Composition, Lattice, Structure
-from pymatgen.entries.computed_entries import ComputedEntry, ComputedStructureEntry
+from pymatgen.entries.computed_entries import ComputedEntry
 
-from matsearch.core.errors import InputError, ReferenceHullError
+from matsearch.core.errors import InputError
+from matsearch.hull.plain import PlainEntry, plain_entry
+from matsearch.hull.tables import read_table
+from matsearch.hull.unpack import read_unpacked
 
-_MAX_BYTES = 500_000_000
-_WANTED = "give a JSON list of pymatgen entries, gzipped or not"
+_WANTED = "give a JSON list of pymatgen entries, or a CSV table with formula and energy"
+_PACKED = (".gz", ".bz2", ".xz")
 
 
-def read_entries(path: Path) -> tuple[list[ComputedEntry], str]:
-    """Read a JSON list of ComputedEntry or ComputedStructureEntry documents, gzipped or not.
+def read_entries(path: Path, elements: Collection[str] | None = None) -> tuple[list[ComputedEntry], str]:
+    """Read a file of entries: pymatgen's JSON or CSV, plain or packed with gzip, bzip2 or xz.
+
+    JSON is a list of entry documents, a mapping with such a list under ``entries`` (pymatgen's ``EntrySet``), or a
+    mapping of names to entry documents. :func:`matsearch.hull.tables.read_table` says what CSV may be. An entry's
+    energy is read without its correction, which is kept as one adjustment beside it.
+
+    Parameters
+    ----------
+    elements : collection of str, optional
+        Chemical system; all entries are checked, but only those within it become objects.
 
     Returns
     -------
     entries, sha256
-        Uncorrected entries, and the hash of the file.
+        Entries in the file's order, and the hash of the file as it lies there.
 
     Raises
     ------
     InputError
         If the file cannot be read or an entry is malformed.
     """
-    try:
-        content = path.read_bytes()
-        stream = gzip.GzipFile(fileobj=io.BytesIO(content)) if path.suffix == ".gz" else io.BytesIO(content)
-        text = stream.read(_MAX_BYTES + 1)
-        documents = json.loads(text) if len(text) <= _MAX_BYTES else None
-    except OSError as error:
-        raise InputError(f"cannot read entries from {path}: {error.strerror or error}", _WANTED) from error
-    except (EOFError, zlib.error, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(f"cannot read entries from {path}: {error}", _WANTED) from error
-    if documents is None:
-        raise InputError(f"{path} unpacks to more than {_MAX_BYTES} bytes", "split it by chemical system")
-    if not isinstance(documents, list) or not documents:
-        raise InputError(f"{path} holds no list of entries", _WANTED)
-    entries = [_entry(document, f"{path}, entry {i}") for i, document in enumerate(documents)]
-    useless = next(
-        (i for i, e in enumerate(entries) if not np.isfinite(e.energy) or not e.composition.num_atoms), None
-    )
-    if useless is not None:
-        raise InputError(f"{path}, entry {useless} has no atoms or no finite energy", "take it out")
-    return entries, hashlib.sha256(content).hexdigest()
+    plain, sha256 = read_plain(path)
+    wanted = None if elements is None else frozenset(elements)
+    inside = plain if wanted is None else [entry for entry in plain if entry.amounts.keys() <= wanted]
+    with warnings.catch_warnings():
+        # noble gases have none, and nothing here needs one
+        warnings.filterwarnings("ignore", "No Pauling electronegativity")
+        return [_built(entry, path) for entry in inside], sha256
 
 
-def apply_mp2020(entries: list[ComputedEntry]) -> list[ComputedEntry]:
-    """Return the entries that ``MaterialsProject2020Compatibility`` accepts, corrected (Wang et al., Sci. Rep. 2021).
+def read_plain(path: Path) -> tuple[list[PlainEntry], str]:
+    """Read a file of entries as plain values: formulas, energies and what is said of them.
 
     Raises
     ------
-    ReferenceHullError
-        If an entry says neither GGA nor GGA+U: its energies are of another kind.
+    InputError
+        If the file cannot be read or an entry is malformed.
     """
-    from pymatgen.entries.compatibility import MaterialsProject2020Compatibility
-
-    strangers = {str(e.parameters.get("run_type")) for e in entries} - {"GGA", "GGA+U"}
-    if strangers:
-        raise ReferenceHullError(
-            f"entries of run_type {', '.join(sorted(strangers))} cannot take the MP2020 corrections",
-            "give GGA and GGA+U entries, or set reference.corrections: none",
-        )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return list(
-            MaterialsProject2020Compatibility(check_potcar=False).process_entries(entries, clean=True)
-        )
-
-
-def _entry(document: Any, where: str) -> ComputedEntry:
+    content, sha256 = read_unpacked(path)
+    if _is_table(path, content):
+        return read_table(content, path), sha256
     try:
-        composition = Composition(document["composition"], strict=True)
-        energy = float(document["energy"])
-        rest = {
-            "correction": float(document.get("correction") or 0.0),
-            "parameters": dict(document.get("parameters") or {}),
-            "data": dict(document.get("data") or {}),
-            "entry_id": str(document.get("entry_id") or where),
-        }
-        if document.get("structure"):
-            return ComputedStructureEntry(_structure(document["structure"]), energy, **rest)
-        return ComputedEntry(composition, energy, **rest)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        document = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"cannot read entries from {path}: {error}", _WANTED) from error
+    entries = [_plain(where, found, path) for where, found in _documents(document)]
+    if not entries:
+        raise InputError(f"{path} holds no list of entries", _WANTED)
+    return entries, sha256
+
+
+def _is_table(path: Path, content: bytes | bytearray) -> bool:
+    name = path.with_suffix("") if path.suffix.lower() in _PACKED else path
+    suffix = name.suffix.lower()
+    return suffix == ".csv" or (suffix != ".json" and content.lstrip()[:1] not in (b"[", b"{"))
+
+
+def _documents(document: Any) -> Iterator[tuple[str, Any]]:
+    found = document["entries"] if isinstance(document, dict) and "entries" in document else document
+    if isinstance(found, list):
+        yield from ((f"entry {i}", item) for i, item in enumerate(found))
+    elif isinstance(found, dict):
+        yield from ((f"entry {key}", item) for key, item in found.items() if not key.startswith("@"))
+
+
+def _plain(where: str, document: Any, path: Path) -> PlainEntry:
+    try:
+        return plain_entry(document, where)
+    except ValueError as error:
         raise InputError(
-            f"{where} is no pymatgen entry: {error}", "it needs composition and energy"
+            f"{path}, {where} is no pymatgen entry: {error}", "it needs composition and energy"
         ) from error
 
 
-def _structure(document: dict[str, Any]) -> Structure:
-    sites = document["sites"]
-    species = [{s["element"]: float(s["occu"]) for s in site["species"]} for site in sites]
-    return Structure(Lattice(document["lattice"]["matrix"]), species, [site["abc"] for site in sites])
+def _built(entry: PlainEntry, path: Path) -> ComputedEntry:
+    try:
+        return entry.built()
+    except ValueError as error:
+        raise InputError(f"{path}, {entry.where}: {error}", "mend it or take it out") from error

@@ -1,15 +1,32 @@
-"""Where reference phases come from: the embedded set or a file of entries."""
+"""From what a configuration says of its reference to a hull: entries, evidence, corrections, phases."""
 
-from importlib.resources import files
-from pathlib import Path
+from collections.abc import Sequence
+from typing import Any
+
+from pymatgen.entries.computed_entries import ComputedEntry
 
 from matsearch.core.config import ReferenceSection
 from matsearch.core.errors import ReferenceHullError
+from matsearch.core.model import Record
 from matsearch.core.protocols import KnownPhase
-from matsearch.core.schemes import MP_GGA, require_comparable
+from matsearch.core.schemes import MP_GGA, MP_GGA_RAW, require_comparable
 from matsearch.crystal.known import embedded_set
-from matsearch.hull.entries import apply_mp2020, read_entries
+from matsearch.hull.corrections import SCHEME_AFTER, correct
+from matsearch.hull.evidence import require_evidence
+from matsearch.hull.library import ReferenceSet, find_set
 from matsearch.hull.reference import PhaseDiagramHull
+
+_SCHEME_BEFORE = {**SCHEME_AFTER, "mp2020": MP_GGA_RAW}
+_SAME_ENERGY = 1e-6
+
+
+class Terms(Record):
+    """How a set's entries are to be taken, agreed between its card and the configuration."""
+
+    scheme: str
+    corrections: str
+    software: str | None
+    complete: bool
 
 
 def load_hull(
@@ -27,60 +44,134 @@ def load_hull(
     ReferenceHullError, SchemeMismatchError, InputError
         If the reference cannot serve.
     """
-    if section.source == "embedded":
-        hull = _embedded(elements)
-    elif section.source == "toy":
-        path = Path(str(files("matsearch.hull") / "data" / "toy.json"))
-        hull = _from_file(path, ReferenceSection(source="toy", scheme="toy"), elements)
-    else:
-        hull = _from_file(Path(section.source).expanduser(), section, elements)
-    require_comparable(energy_scheme_id, hull.info.scheme_id)
-    return hull
+    chosen = find_set(section.source)
+    terms = agreed_terms(chosen, section)
+    require_comparable(energy_scheme_id, terms.scheme)
+    return _hull(chosen, terms, elements)
 
 
-def _embedded(elements: tuple[str, ...]) -> PhaseDiagramHull:
-    known = embedded_set()
-    phases = [
-        KnownPhase(
-            phase_id=p.phase_id,
-            formula=p.relaxed.composition.reduced_formula,
-            energy_per_atom=p.energy / len(p.relaxed),
-            structure=p.relaxed,
-        )
-        for p in known.within(frozenset(elements))
-    ]
-    return PhaseDiagramHull(
-        phases, elements, name=known.name, scheme_id=known.scheme_id, sha256=known.sha256, complete=False
-    )
+def load_reference(section: ReferenceSection, elements: tuple[str, ...]) -> PhaseDiagramHull:
+    """Return the hull of a reference, whatever will be placed against it.
+
+    Raises
+    ------
+    ReferenceHullError, SchemeMismatchError, InputError
+        If the reference cannot serve.
+    """
+    chosen = find_set(section.source)
+    return _hull(chosen, agreed_terms(chosen, section), elements)
 
 
-def _from_file(path: Path, section: ReferenceSection, elements: tuple[str, ...]) -> PhaseDiagramHull:
-    entries, sha256 = read_entries(path)
-    inside = [e for e in entries if {x.symbol for x in e.composition.elements} <= set(elements)]
-    scheme_id = section.scheme
-    if section.corrections == "mp2020":
-        corrected = apply_mp2020(inside)
-        if section.complete and len(corrected) < len(inside):
-            raise ReferenceHullError(
-                f"the MP2020 corrections reject {len(inside) - len(corrected)} of {len(inside)} entries of {path.name}",
-                "what is left is not complete: set reference.complete: false",
-            )
-        inside = corrected
-        scheme_id = scheme_id or MP_GGA
-    if scheme_id is None:
+def agreed_terms(chosen: ReferenceSet, section: ReferenceSection) -> Terms:
+    """Return what card and configuration say together; where one is silent the other decides.
+
+    Raises
+    ------
+    ReferenceHullError
+        If they disagree, or neither says which scheme the energies follow.
+    """
+    corrections = _agreed(chosen, section, "corrections") or "none"
+    scheme = _agreed(chosen, section, "scheme") or SCHEME_AFTER.get(corrections)
+    if scheme is None:
         raise ReferenceHullError(
-            f"nothing says which energy scheme the entries of {path.name} follow",
+            f"nothing says which energy scheme the entries of {chosen.name} follow",
             f"set reference.corrections: mp2020 for raw Materials Project GGA/GGA+U entries, or reference.scheme: {MP_GGA}",
         )
-    phases = [
-        KnownPhase(
-            phase_id=str(e.entry_id),
-            formula=e.composition.reduced_formula,
-            energy_per_atom=e.energy_per_atom,
-            structure=getattr(e, "structure", None),
-        )
-        for e in inside
-    ]
-    return PhaseDiagramHull(
-        phases, elements, name=path.name, scheme_id=scheme_id, sha256=sha256, complete=section.complete
+    return Terms(
+        scheme=scheme,
+        corrections=corrections,
+        software=_agreed(chosen, section, "software"),
+        complete=bool(_agreed(chosen, section, "complete")),
     )
+
+
+def corrected_entries(entries: Sequence[ComputedEntry], terms: Terms, name: str) -> list[ComputedEntry]:
+    """Return the entries on the scale of their scheme; what they say of themselves must allow it.
+
+    Raises
+    ------
+    ReferenceHullError
+        If an entry contradicts the scheme, or corrections reject entries of a set that claims to be complete.
+    """
+    before = _SCHEME_BEFORE.get(terms.corrections, terms.scheme)
+    require_evidence(entries, before, terms.software, name)
+    corrected = correct(entries, terms.corrections)
+    after = SCHEME_AFTER.get(terms.corrections, terms.scheme)
+    if terms.scheme != after:
+        raise ReferenceHullError(
+            f"reference.scheme is {terms.scheme}, but corrections {terms.corrections} lead to {after}",
+            "take reference.scheme out, or set reference.corrections: none",
+        )
+    if terms.complete and len(corrected) < len(entries):
+        raise ReferenceHullError(
+            f"the corrections {terms.corrections} reject {len(entries) - len(corrected)} of {len(entries)} entries "
+            f"of {name}",
+            "what is left is not complete: set reference.complete: false",
+        )
+    return corrected
+
+
+def distinct_entries(entries: Sequence[ComputedEntry], name: str) -> list[ComputedEntry]:
+    """Return the entries with copies left out: the same id, formula and energy.
+
+    Raises
+    ------
+    ReferenceHullError
+        If one id stands for several formulas or energies: a decomposition could not say which is meant.
+    """
+    found: dict[str, ComputedEntry] = {}
+    for entry in entries:
+        first = found.setdefault(str(entry.entry_id), entry)
+        if first is not entry and not _same(first, entry):
+            raise ReferenceHullError(
+                f"{name} has two entries {entry.entry_id}: {_said(first)} and {_said(entry)}",
+                "give each its own entry_id",
+            )
+    return list(found.values())
+
+
+def _hull(chosen: ReferenceSet, terms: Terms, elements: tuple[str, ...]) -> PhaseDiagramHull:
+    entries, sha256 = chosen.entries(elements)
+    corrected = corrected_entries(entries, terms, chosen.name)
+    return PhaseDiagramHull(
+        _phases(corrected, chosen.name),
+        elements,
+        name=embedded_set().name if chosen.path is None else chosen.name,
+        scheme_id=terms.scheme,
+        sha256=sha256,
+        complete=terms.complete,
+        date=chosen.date,
+    )
+
+
+def _agreed(chosen: ReferenceSet, section: ReferenceSection, key: str) -> Any:
+    stated, carded = getattr(section, key), getattr(chosen.card, key, None)
+    if stated is not None and carded is not None and stated != carded:
+        raise ReferenceHullError(
+            f"reference.{key} is {stated!r}, the card of {chosen.name} says {carded!r}",
+            "take it out of the configuration, or mend the card",
+        )
+    return carded if stated is None else stated
+
+
+def _phases(entries: Sequence[ComputedEntry], name: str) -> list[KnownPhase]:
+    return [
+        KnownPhase(
+            phase_id=str(entry.entry_id),
+            formula=entry.composition.reduced_formula,
+            energy_per_atom=entry.energy_per_atom,
+            structure=getattr(entry, "structure", None),
+        )
+        for entry in distinct_entries(entries, name)
+    ]
+
+
+def _same(one: ComputedEntry, other: ComputedEntry) -> bool:
+    return (
+        one.composition.reduced_formula == other.composition.reduced_formula
+        and abs(one.energy_per_atom - other.energy_per_atom) < _SAME_ENERGY
+    )
+
+
+def _said(entry: ComputedEntry) -> str:
+    return f"{entry.composition.reduced_formula} at {entry.energy_per_atom:.4f} eV/atom"

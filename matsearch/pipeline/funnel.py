@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from matsearch.core.campaign import CampaignRecord
 from matsearch.core.model import Record
 from matsearch.core.records import Candidate
-from matsearch.core.thresholds import METASTABLE, NEAR_STABLE
+from matsearch.core.thresholds import METASTABLE, NEAR_STABLE, earns_no_reward
 
 
 class Funnel(Record):
@@ -20,11 +20,12 @@ class Funnel(Record):
     unique, relaxed, scored : int
         Distinct structure keys among the valid; those relaxed; those placed on the hull.
     distinct : int
-        Scored crystals that StructureMatcher tells apart: the denominator of what follows.
+        Scored crystals that StructureMatcher tells apart: the denominator of what follows, flagged ones included.
     metastable, near_stable, below_hull : int
         Distinct crystals under 0.1, under 0.03 and under 0 eV/atom from the reference hull.
     flagged : int
-        Distinct crystals too far below the hull to be believed.
+        Distinct crystals that are not believed until they are checked (``core.thresholds.NO_REWARD_FLAGS``). They
+        stay in ``distinct`` and are in no other count after it.
     rediscovered : int
         Known phases met again with StructureMatcher by a crystal that does not descend from them.
     kept : int
@@ -55,8 +56,9 @@ class Funnel(Record):
 
 def count_funnel(record: CampaignRecord, candidates: Sequence[Candidate]) -> Funnel:
     """Count the funnel of a campaign over all its candidates."""
-    distinct = [c for c in candidates if c.placement and c.duplicate_of is None and c.alive]
-    above = [c.placement.energy_above_hull for c in distinct if c.placement]
+    distinct = distinct_scored(candidates)
+    believed = [c for c in distinct if not earns_no_reward(c.flags)]
+    above = [c.placement.energy_above_hull for c in believed if c.placement]
     generations = {c.generation for c in candidates}
     return Funnel(
         asked=len(generations) * int(record.config["population"]["proposals"]),
@@ -70,12 +72,17 @@ def count_funnel(record: CampaignRecord, candidates: Sequence[Candidate]) -> Fun
         metastable=sum(e < METASTABLE for e in above),
         near_stable=sum(e < NEAR_STABLE for e in above),
         below_hull=sum(e < 0 for e in above),
-        flagged=sum(bool(c.flags) for c in distinct),
-        rediscovered=len(_known(distinct, "structure", own_root=False)),
-        kept=len(_known(distinct, "structure", own_root=True)),
-        composition_and_energy_matched=len(_known(distinct, "composition_and_energy", own_root=False)),
-        unmatched=sum(c.match is None for c in distinct),
+        flagged=len(distinct) - len(believed),
+        rediscovered=len(_known(believed, "structure", own_root=False)),
+        kept=len(_known(believed, "structure", own_root=True)),
+        composition_and_energy_matched=len(_known(believed, "composition_and_energy", own_root=False)),
+        unmatched=sum(c.match is None for c in believed),
     )
+
+
+def distinct_scored(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Return the living candidates with a place on the hull that are the first of their kind."""
+    return [c for c in candidates if c.placement and c.duplicate_of is None and c.alive]
 
 
 def below_hull_word(record: CampaignRecord) -> str:
@@ -96,9 +103,9 @@ def hull_sentence(record: CampaignRecord) -> str:
     return f"Hull: {kind}, {where}: not a stability claim; {hull['scheme_id']}."
 
 
-def _known(distinct: Sequence[Candidate], kind: str, *, own_root: bool) -> set[str]:
+def _known(believed: Sequence[Candidate], kind: str, *, own_root: bool) -> set[str]:
     return {
         c.match.known_id
-        for c in distinct
+        for c in believed
         if c.match and c.match.kind == kind and c.match.own_root is own_root
     }

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from matsearch.core.protocols import KnownPhase
 from matsearch.core.records import Candidate, KnownMatch
-from matsearch.core.thresholds import ENERGY_MATCH
+from matsearch.core.thresholds import ENERGY_MATCH, earns_no_reward
 from matsearch.crystal.known import embedded_set
 from matsearch.crystal.matching import first_match, mark_duplicates, same_crystal, spacegroup_symbol
 from matsearch.pipeline.tools import Tools
@@ -19,15 +19,26 @@ def mark_all(screened: Sequence[Candidate], earlier: Sequence[Candidate], tools:
         Distinct living crystals of the generations before.
     """
     living = [c for c in screened if c.alive]
+    duplicate_of: dict[str, str] = {}
+    # the matcher scales volumes, so a crystal like a flagged, exploded one must not vanish behind it
+    for flagged in (False, True):
+        duplicate_of |= _twins(
+            [c for c in earlier if earns_no_reward(c.flags) is flagged],
+            [c for c in living if earns_no_reward(c.flags) is flagged],
+        )
+    return [_mark(c, duplicate_of.get(c.candidate_id), tools) if c.alive else c for c in screened]
+
+
+def _twins(earlier: Sequence[Candidate], living: Sequence[Candidate]) -> dict[str, str]:
     known = [c for c in (*earlier, *living) if c.best_structure is not None]
     structures = [c.best_structure for c in known if c.best_structure is not None]
-    twins = mark_duplicates(structures, n_distinct=len(known) - len(living))
-    duplicate_of = {
+    n_new = sum(c.best_structure is not None for c in living)
+    twins = mark_duplicates(structures, n_distinct=len(known) - n_new)
+    return {
         c.candidate_id: known[twin].candidate_id
         for c, twin in zip(known, twins, strict=True)
         if twin is not None
     }
-    return [_mark(c, duplicate_of.get(c.candidate_id), tools) if c.alive else c for c in screened]
 
 
 def _mark(candidate: Candidate, duplicate_of: str | None, tools: Tools) -> Candidate:
@@ -49,8 +60,10 @@ def _known_match(candidate: Candidate, tools: Tools) -> KnownMatch | None:
         return KnownMatch(kind="structure", known_id=found, own_root=_is_own(found, candidate, tools))
     # a phase whose structure is known and does not match is no match by energy either
     unseen = [p for p in phases if p.structure is None]
-    closest = min(unseen, key=lambda p: abs(p.energy_per_atom - relaxation.energy_per_atom), default=None)
-    if closest is None or abs(closest.energy_per_atom - relaxation.energy_per_atom) > ENERGY_MATCH:
+    correction = candidate.placement.correction_per_atom if candidate.placement else 0.0
+    energy = relaxation.energy_per_atom + correction
+    closest = min(unseen, key=lambda p: abs(p.energy_per_atom - energy), default=None)
+    if closest is None or abs(closest.energy_per_atom - energy) > ENERGY_MATCH:
         return None
     return KnownMatch(kind="composition_and_energy", known_id=closest.phase_id)
 

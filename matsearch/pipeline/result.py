@@ -1,5 +1,6 @@
 """A campaign as its user reads it: ranked crystals, funnel, table."""
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -8,7 +9,8 @@ from matsearch.core.campaign import CampaignRecord, CandidateQuery
 from matsearch.core.config import parse_config
 from matsearch.core.protocols import Repository
 from matsearch.core.records import Candidate
-from matsearch.pipeline.funnel import Funnel, count_funnel
+from matsearch.core.thresholds import NO_REWARD_FLAGS, earns_no_reward
+from matsearch.pipeline.funnel import Funnel, count_funnel, distinct_scored
 from matsearch.select.best import BestSelector
 
 if TYPE_CHECKING:
@@ -37,10 +39,16 @@ class SearchResult:
 
     @cached_property
     def ranked(self) -> tuple[Candidate, ...]:
-        """Distinct scored crystals, best first, flagged ones last."""
+        """Distinct scored crystals, best first, those that earn no reward last."""
         selector = BestSelector(parse_config(self.record.config).objectives)
-        scored = [c for c in self.candidates if c.alive and c.placement and c.duplicate_of is None]
-        return tuple(sorted(scored, key=lambda c: (bool(c.flags), *selector.rank(c))))
+        distinct = distinct_scored(self.candidates)
+        return tuple(sorted(distinct, key=lambda c: (earns_no_reward(c.flags), *selector.rank(c))))
+
+    @cached_property
+    def flag_counts(self) -> dict[str, int]:
+        """Distinct crystals by each flag that keeps them from reward; one crystal may have several."""
+        counts = Counter(flag for c in self.ranked for flag in c.flags)
+        return {flag: counts[flag] for flag in NO_REWARD_FLAGS if counts[flag]}
 
     def rows(self, n: int | None = None) -> list[dict[str, Any]]:
         """Return the table of the best ``n`` crystals (all of them by default) as JSON types."""

@@ -9,6 +9,7 @@ from matsearch.core.faults import boundary
 from matsearch.core.progress import report
 from matsearch.core.protocols import Repository, ResultCache, Slot
 from matsearch.core.records import Candidate, Parent
+from matsearch.core.thresholds import earns_no_reward
 from matsearch.core.verdict import FailureKind, Verdict
 from matsearch.hull.stage import place
 from matsearch.parse.sanity import check_sanity
@@ -47,7 +48,7 @@ def screen(batch: Sequence[Candidate], tools: Tools, cache: ResultCache, owner: 
     screened = check_sanity(batch, tools.limits, config.sanity)
     engine = get_engine(config.potential, config.execution)
     screened = relax(screened, tools.potential.info, config.relax, engine, cache, owner)
-    screened = place(screened, tools.hull)
+    screened = place(screened, tools.hull, tools.potential.info.elements)
     for evaluator in tools.evaluators:
         screened = evaluator.evaluate(screened)
     boundary("screened")
@@ -131,7 +132,9 @@ def _next_state(
     parents = [_as_parent(c) for c in survivors]
     parents += tools.seeds[: max(0, config.population.parents - len(parents))]
     believed = [
-        c.placement.energy_above_hull for c in (*earlier, *marked) if c.placement and c.alive and not c.flags
+        c.placement.energy_above_hull
+        for c in (*earlier, *marked)
+        if c.placement and c.alive and not earns_no_reward(c.flags)
     ]
     before = state.history[-1].best_energy_above_hull if state.history else None
     summary = GenerationSummary(

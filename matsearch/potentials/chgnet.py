@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from matsearch.core.errors import PotentialError
 from matsearch.core.protocols import PotentialInfo
+from matsearch.core.schemes import get_scheme
 
 if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
 
 _SCHEMES = {"0.3.0": "chgnet-0.3.0", "0.2.0": "chgnet-0.2.0", "r2scan": "chgnet-r2scan"}
-_N_ELEMENTS = 94
 # chgnet unpickles its checkpoint, so only those that were published are handed to it
 _PUBLISHED = {
     "0.3.0": "d14ab7c0f093efe64b60a7bcd540bca10e74fb7f46c86108a079af60524659d1",
@@ -49,7 +49,7 @@ class CHGNetPotential:
             version=version,
             sha256=_weights_sha256(version),
             scheme_id=_SCHEMES[version],
-            elements=_element_symbols(),
+            elements=get_scheme(_SCHEMES[version]).elements,
             gives=frozenset({"forces", "stress", "magmoms"}),
         )
 
@@ -88,10 +88,3 @@ def _weights_sha256(version: str) -> str:
             "pip install --force-reinstall chgnet",
         )
     return sha256
-
-
-@cache
-def _element_symbols() -> frozenset[str]:
-    from pymatgen.core import Element
-
-    return frozenset(Element.from_Z(z).symbol for z in range(1, _N_ELEMENTS + 1))

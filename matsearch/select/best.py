@@ -5,14 +5,14 @@ from collections.abc import Sequence
 
 from matsearch.core.config import Objective
 from matsearch.core.records import Candidate
-from matsearch.core.thresholds import TOO_GOOD_FLAG
+from matsearch.core.thresholds import earns_no_reward
 from matsearch.crystal.matching import same_crystal
 
 
 class BestSelector:
     """Sort by the first objective, ties by the next, last by id; take distinct crystals from the top.
 
-    A candidate that is flagged as too good to be true earns no offspring until it is checked.
+    A candidate with one of ``core.thresholds.NO_REWARD_FLAGS`` earns no offspring until it is checked.
     """
 
     def __init__(self, objectives: Sequence[Objective]) -> None:
@@ -37,7 +37,7 @@ class BestSelector:
     def _eligible(self, candidate: Candidate) -> bool:
         values = [candidate.objective(o.name) for o in self._objectives]
         known = all(v is not None and math.isfinite(v) for v in values)
-        return candidate.alive and known and TOO_GOOD_FLAG not in candidate.flags
+        return candidate.alive and known and not earns_no_reward(candidate.flags)
 
 
 def _same(first: Candidate, second: Candidate) -> bool:

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from matsearch.core.config import Objective
 from matsearch.core.records import PropertyValue
-from matsearch.core.thresholds import TOO_GOOD_FLAG
+from matsearch.core.thresholds import NO_REWARD_FLAGS
 from matsearch.select.best import BestSelector
 from matsearch.testing.maps import SelectorContract
 from matsearch.testing.samples import sample_candidate, sample_structure
@@ -48,9 +48,17 @@ def test_polymorphs_of_a_formula_are_kept_apart():
     assert len(BestSelector([Objective()]).select([rock_salt, other], 2)) == 2
 
 
-def test_too_good_to_be_true_earns_no_offspring():
-    good, wrong = scored_batch([0.0, -0.5])
-    assert BestSelector([Objective()]).select([good, wrong.evolve(flags=(TOO_GOOD_FLAG,))], 2) == [good]
+@pytest.mark.parametrize("flag", NO_REWARD_FLAGS)
+def test_what_is_not_believed_earns_no_offspring(flag):
+    good, wrong = scored_batch([0.0, -0.05])
+    wrong = wrong.evolve(flags=("another", flag))
+    assert BestSelector([Objective()]).select([good, wrong], 2) == [good]
+
+
+def test_other_flags_cost_nothing():
+    good, noted = scored_batch([0.0, -0.05])
+    noted = noted.evolve(flags=("another",))
+    assert BestSelector([Objective()]).select([good, noted], 2) == [noted, good]
 
 
 def test_later_objectives_break_ties_and_directions_are_kept():
