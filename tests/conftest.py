@@ -25,6 +25,8 @@ def _own_home(tmp_path, monkeypatch):
     monkeypatch.delenv("JOBFLOW_CONFIG_FILE", raising=False)
     monkeypatch.delenv("MATSEARCH_SHARE", raising=False)
     monkeypatch.delenv("MATSEARCH_WORKERS", raising=False)
+    monkeypatch.delenv("MATSEARCH_REFERENCES", raising=False)
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
     monkeypatch.setenv("MATSEARCH_STORE", f"sqlite:///{tmp_path}/store.sqlite")
 
 

@@ -73,7 +73,8 @@ def _complain(message: str, remedy: str, *, as_json: bool) -> None:
 def run(
     config: Config,
     references: Annotated[
-        Path | None, typer.Option(help="File of pymatgen entries for the hull; overrides reference.source.")
+        str | None,
+        typer.Option(help="Reference set by name, or file of entries; overrides reference.source."),
     ] = None,
     store: Store = None,
     overrides: Overrides = None,

@@ -2,7 +2,6 @@
 
 import shlex
 import time
-from pathlib import Path
 from typing import Any
 
 from matsearch.cli.console import print_json, print_line, print_result
@@ -19,7 +18,7 @@ from matsearch.store import open_repository, shown_uri
 
 def run_search(
     config: str,
-    references: Path | None,
+    references: str | None,
     store: str | None,
     overrides: dict[str, Any],
     n: int,
@@ -28,7 +27,7 @@ def run_search(
 ) -> None:
     """Run a search with progress and print its table."""
     if references is not None:
-        overrides = {**overrides, "reference.source": str(references.absolute())}
+        overrides = {**overrides, "reference.source": references}
     search = resolve_config(config, overrides)
     uri = store or Settings().store
     began = time.monotonic()

@@ -121,6 +121,8 @@ class HullInfo(Record):
         Whether it claims to hold every stable phase of its system.
     date : str
         ISO date of its data.
+    corrections : str
+        Applied to the entries of the file: ``none``, ``mp2020`` or ``mixing``.
     """
 
     name: str
@@ -130,6 +132,7 @@ class HullInfo(Record):
     n_phases: int
     complete: bool
     date: str = ""
+    corrections: str = "none"
 
 
 @runtime_checkable

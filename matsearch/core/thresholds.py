@@ -41,6 +41,12 @@ LOOSE_ROOM = 1.7
 LOOSE_CONTACT = 1.2
 """In sums of covalent radii: with more than ``LOOSE_ROOM``, an atom so far from its nearest one came loose."""
 
+LOWEST_FORMATION = -5.5
+"""eV/atom: no compound is bound so strongly (the fluorides of Sc, Y and the lanthanides reach -4.6)."""
+
+HIGHEST_FORMATION = 5.0
+"""eV/atom: calculations above it have gone astray; they lie far from any hull."""
+
 ENERGY_MATCH = 0.02
 """eV/atom within which the same formula counts as ``composition_and_energy_match``."""
 

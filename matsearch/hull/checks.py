@@ -7,14 +7,9 @@ from pymatgen.entries.computed_entries import ComputedEntry
 from matsearch.core.config import ReferenceSection
 from matsearch.core.errors import InputError, ReferenceHullError, SchemeMismatchError
 from matsearch.core.model import Record
+from matsearch.core.thresholds import HIGHEST_FORMATION, LOWEST_FORMATION
 from matsearch.hull.library import ReferenceSet
 from matsearch.hull.sources import Terms, agreed_terms, corrected_entries, distinct_entries
-
-LOWEST_FORMATION = -5.5
-"""eV/atom: no compound is bound so strongly (the fluorides of Sc, Y and the lanthanides reach -4.6)."""
-
-HIGHEST_FORMATION = 5.0
-"""eV/atom: calculations above it have gone astray; they lie far from any hull."""
 
 _NAMED = 5
 

@@ -48,6 +48,8 @@ class PhaseDiagramHull:
         The chemical system.
     date : str
         ISO date of the data.
+    corrections : str
+        Applied to the entries before they came here.
 
     Raises
     ------
@@ -65,6 +67,7 @@ class PhaseDiagramHull:
         sha256: str,
         complete: bool,
         date: str = "",
+        corrections: str = "none",
     ) -> None:
         self._table = PhaseTable(phases, tuple(sorted(elements)))
         if missing := self._table.missing_elements:
@@ -80,6 +83,7 @@ class PhaseDiagramHull:
             n_phases=len(self._table.phases),
             complete=complete,
             date=date,
+            corrections=corrections,
         )
 
     def phases(self, formula: str | None = None) -> Sequence[KnownPhase]:

@@ -102,7 +102,8 @@ def corrected_entries(entries: Sequence[ComputedEntry], terms: Terms, name: str)
             f"reference.scheme is {terms.scheme}, but corrections {terms.corrections} lead to {after}",
             "take reference.scheme out, or set reference.corrections: none",
         )
-    if terms.complete and len(corrected) < len(entries):
+    # mixing leaves out what it replaces, and refuses what it cannot place
+    if terms.corrections == "mp2020" and terms.complete and len(corrected) < len(entries):
         raise ReferenceHullError(
             f"the corrections {terms.corrections} reject {len(entries) - len(corrected)} of {len(entries)} entries "
             f"of {name}",
@@ -141,6 +142,7 @@ def _hull(chosen: ReferenceSet, terms: Terms, elements: tuple[str, ...]) -> Phas
         sha256=sha256,
         complete=terms.complete,
         date=chosen.date,
+        corrections=terms.corrections,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from matsearch.core.campaign import CampaignRecord, CampaignState
 from matsearch.core.config import SearchConfig
 from matsearch.core.faults import boundary
+from matsearch.core.keys import content_key
 from matsearch.core.protocols import Repository
 from matsearch.pipeline.tools import Tools, build_tools
 
@@ -36,8 +37,11 @@ def open_campaign(config: SearchConfig, repository: Repository) -> CampaignRecor
 
 def campaign_id(config: SearchConfig, tools: Tools) -> str:
     """Return the id: name and 8 hex digits over physics, weights, hull and seeds."""
+    hull = tools.hull.info
     key = config.physics_key(
-        potential=tools.potential.info.sha256, hull=tools.hull.info.sha256, seeds=tools.seeds_key
+        potential=tools.potential.info.sha256,
+        hull=content_key("hull/1", [hull.sha256, hull.scheme_id, hull.corrections, hull.complete]),
+        seeds=tools.seeds_key,
     )
     return f"{config.name}-{key[:8]}"
 

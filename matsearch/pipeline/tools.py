@@ -14,6 +14,7 @@ from matsearch.core.records import Parent
 from matsearch.crystal.canonical import structure_key
 from matsearch.crystal.files import read_structures
 from matsearch.crystal.known import EmbeddedPhase, embedded_set
+from matsearch.hull.library import reference_files
 from matsearch.hull.sources import load_hull
 from matsearch.potentials import load_potential
 from matsearch.properties import evaluators_for
@@ -84,9 +85,10 @@ def _build(text: str, stamps: tuple[tuple[str, int, int], ...]) -> Tools:  # noq
 
 def _stamps(config: SearchConfig) -> tuple[tuple[str, int, int], ...]:
     """Return path, time and size of the files that a configuration names: a changed file is read again."""
-    named = [Path(s) for s in (config.reference.source, config.seeds.source) if s not in BUILT_IN]
+    seeds = [] if config.seeds.source in BUILT_IN else [Path(config.seeds.source)]
     files = [
-        f for path in named for f in (sorted(path.iterdir()) if path.is_dir() else [path]) if f.is_file()
+        *reference_files(config.reference.source),
+        *(f for path in seeds for f in (sorted(path.iterdir()) if path.is_dir() else [path]) if f.is_file()),
     ]
     return tuple((str(f), f.stat().st_mtime_ns, f.stat().st_size) for f in files)
 

@@ -26,7 +26,7 @@ FUNNEL = {
     *("metastable", "near_stable", "below_hull", "flagged", "rediscovered", "kept"),
     *("composition_and_energy_matched", "unmatched"),
 }
-HULL = {"name", "scheme_id", "sha256", "elements", "n_phases", "complete"}
+HULL = {"name", "scheme_id", "sha256", "elements", "n_phases", "complete", "date", "corrections"}
 ROW = {
     *(
         "rank",
@@ -40,7 +40,7 @@ ROW = {
     ),
     *("formation_energy_per_atom", "energy_per_atom", "known_phase", "match", "flags"),
 }
-VERBS = ("run", "status", "top", "show", "export", "doctor", "init", "debug", "config")
+VERBS = ("run", "status", "top", "show", "export", "doctor", "init", "debug", "config", "references")
 
 
 @pytest.fixture(scope="module")

@@ -3,12 +3,13 @@ import json
 
 import pytest
 from pymatgen.analysis.phase_diagram import PhaseDiagram
+from pymatgen.core import Structure
 
 from matsearch.core.config import ReferenceSection
 from matsearch.core.errors import InputError, ReferenceHullError, SchemeMismatchError
 from matsearch.core.protocols import KnownPhase
-from matsearch.core.schemes import MP_GGA
-from matsearch.core.thresholds import TOO_GOOD_FLAG
+from matsearch.core.schemes import MP_GGA, MP_GGA_RAW
+from matsearch.core.thresholds import TOO_GOOD_FLAG, UNKNOWN_ELEMENT_FLAG
 from matsearch.core.verdict import FailureKind
 from matsearch.hull.reference import PhaseDiagramHull
 from matsearch.hull.sources import load_hull
@@ -129,18 +130,67 @@ def test_the_stage_turns_refusals_into_verdicts():
     assert place([relaxed], other_scheme)[0].verdict.kind is FailureKind.SCHEME_MISMATCH
 
 
-def test_li_fe_p_o_has_pymatgens_stable_phases(test_data):
-    """859 entries, 42 of them stable after correction, the same ones in the same process."""
-    from pymatgen.entries.compatibility import MaterialsProject2020Compatibility
+def test_one_that_brings_the_hull_down_leaves_the_others_placed(monkeypatch):
+    monkeypatch.delenv("MATSEARCH_RERAISE")
+    elements = hull_of(
+        [KnownPhase(phase_id=s, formula=s, energy_per_atom=-1.0) for s in ("Na", "Cl")], ("Cl", "Na")
+    )
+    original = elements.place
 
+    def place_or_break(compositions, energies, scheme_id):
+        if min(energies) < -100:
+            raise ZeroDivisionError("a bug")
+        return original(compositions, energies, scheme_id)
+
+    monkeypatch.setattr(elements, "place", place_or_break)
+    batch = [
+        sample_candidate(i, relaxation=sample_relaxation(energy_per_atom=e))
+        for i, e in enumerate((-1, -99, -0.9))
+    ]
+    first, broken, last = place(batch, elements)
+    assert first.alive
+    assert last.placement.energy_above_hull == pytest.approx(0.1)
+    assert broken.verdict.kind is FailureKind.INTERNAL_ERROR
+
+
+def test_raw_energies_are_corrected_on_their_way_to_a_corrected_hull(tmp_path):
+    """MACE-MP's energy of Li2O takes the correction of the oxide in the hull; the record says how much."""
+    section = written(tmp_path, ENTRIES)
+    hull = load_hull(section, ("Li", "O"), "mace-mp")
+    antifluorite = Structure(
+        [[0, 2.31, 2.31], [2.31, 0, 2.31], [2.31, 2.31, 0]],
+        ["O", "Li", "Li"],
+        [[0, 0, 0], [0.25] * 3, [0.75] * 3],
+    )
+    relaxation = sample_relaxation(antifluorite, energy_per_atom=-14.3 / 3).evolve(scheme_id="mace-mp")
+    placed = place([sample_candidate(relaxation=relaxation)], hull)[0].placement
+    assert placed.correction_per_atom == pytest.approx(-0.687 / 3, abs=1e-6)
+    assert placed.energy_above_hull == pytest.approx(0.0, abs=1e-6)
+
+
+def test_elements_outside_the_potential_earn_a_flag():
+    elements = hull_of(
+        [KnownPhase(phase_id=s, formula=s, energy_per_atom=-1.0) for s in ("Na", "Cl")], ("Cl", "Na")
+    )
+    relaxed = sample_candidate(relaxation=sample_relaxation(energy_per_atom=-1.0))
+    assert UNKNOWN_ELEMENT_FLAG in place([relaxed], elements, frozenset({"Na"}))[0].flags
+    assert UNKNOWN_ELEMENT_FLAG not in place([relaxed], elements, frozenset({"Na", "Cl"}))[0].flags
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(("corrections", "n_stable"), [("mp2020", 42), ("none", 43)])
+def test_li_fe_p_o_has_pymatgens_stable_phases(test_data, corrections, n_stable):
+    """859 entries; as many stable and the same ones as pymatgen's in the same process."""
+    from matsearch.hull.corrections import correct
     from matsearch.hull.entries import read_entries
 
     path = test_data / "Li-Fe-P-O_entries.json.gz"
-    hull = load_hull(
-        ReferenceSection(source=str(path), corrections="mp2020"), ("Fe", "Li", "O", "P"), "chgnet-0.3.0"
-    )
-    entries, _ = read_entries(path)
-    corrected = MaterialsProject2020Compatibility(check_potcar=False).process_entries(entries)
-    expected = {str(e.entry_id) for e in PhaseDiagram(corrected).stable_entries}
-    assert hull.stable_ids == expected
-    assert (hull.info.n_phases, len(expected)) == (859, 42)
+    scheme = MP_GGA if corrections == "mp2020" else MP_GGA_RAW
+    section = ReferenceSection(source=str(path), corrections=corrections, scheme=scheme)
+    hull = load_hull(section, ("Fe", "Li", "O", "P"), scheme)
+    diagram = PhaseDiagram(correct(read_entries(path)[0], corrections))
+    assert hull.stable_ids == {str(e.entry_id) for e in diagram.stable_entries}
+    assert (hull.info.n_phases, len(hull.stable_ids)) == (859, n_stable)
+    entries = diagram.all_entries
+    above = hull.energies_above_hull([e.composition for e in entries], [e.energy for e in entries], scheme)
+    assert above == pytest.approx([diagram.get_e_above_hull(e) for e in entries], abs=1e-6)
