@@ -30,7 +30,7 @@ from pymatgen.entries.computed_entries import ComputedEntry
 from matsearch.core.protocols import KnownPhase
 from matsearch.hull.corrections import correct
 from matsearch.hull.entries import read_entries
-from matsearch.hull.reference import PhaseDiagramHull
+from matsearch.hull.reference import CompiledReferenceHull
 
 SYMBOLS = ("Al", "Cl", "Fe", "Li", "Na", "O", "P", "Ti")
 SCHEME = "mp-gga-gga+u-mp2020"
@@ -132,14 +132,14 @@ def loop(diagram: PhaseDiagram, candidates: list[ComputedEntry], seconds: float)
     return np.array(answers, dtype=float)
 
 
-def at_once(hull: PhaseDiagramHull, candidates: list[ComputedEntry]) -> np.ndarray:
+def at_once(hull: CompiledReferenceHull, candidates: list[ComputedEntry]) -> np.ndarray:
     """Ask matsearch for all of them."""
     return hull.energies_above_hull(
         [c.composition for c in candidates], [c.energy for c in candidates], SCHEME
     )
 
 
-def compiled(entries: list[ComputedEntry]) -> PhaseDiagramHull:
+def compiled(entries: list[ComputedEntry]) -> CompiledReferenceHull:
     """Return matsearch's hull of the entries."""
     phases = [
         KnownPhase(
@@ -150,7 +150,7 @@ def compiled(entries: list[ComputedEntry]) -> PhaseDiagramHull:
         for e in entries
     ]
     elements = tuple(sorted({x.symbol for e in entries for x in e.composition.elements}))
-    return PhaseDiagramHull(
+    return CompiledReferenceHull(
         phases, elements, name="benchmark", scheme_id=SCHEME, sha256="0" * 64, complete=False
     )
 

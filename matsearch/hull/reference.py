@@ -37,7 +37,7 @@ class Equilibrium(Record):
     energy_per_atom: float
 
 
-class PhaseDiagramHull:
+class CompiledReferenceHull:
     """Known phases of one energy scheme and their convex hull.
 
     Parameters

@@ -14,7 +14,7 @@ from matsearch.crystal.known import embedded_set
 from matsearch.hull.corrections import SCHEME_AFTER, correct
 from matsearch.hull.evidence import require_evidence
 from matsearch.hull.library import ReferenceSet, find_set
-from matsearch.hull.reference import PhaseDiagramHull
+from matsearch.hull.reference import CompiledReferenceHull
 
 _SCHEME_BEFORE = {**SCHEME_AFTER, "mp2020": MP_GGA_RAW}
 _SAME_ENERGY = 1e-6
@@ -31,7 +31,7 @@ class Terms(Record):
 
 def load_hull(
     section: ReferenceSection, elements: tuple[str, ...], energy_scheme_id: str
-) -> PhaseDiagramHull:
+) -> CompiledReferenceHull:
     """Return the hull a configuration asks for.
 
     Parameters
@@ -50,7 +50,7 @@ def load_hull(
     return _hull(chosen, terms, elements)
 
 
-def load_reference(section: ReferenceSection, elements: tuple[str, ...]) -> PhaseDiagramHull:
+def load_reference(section: ReferenceSection, elements: tuple[str, ...]) -> CompiledReferenceHull:
     """Return the hull of a reference, whatever will be placed against it.
 
     Raises
@@ -131,10 +131,10 @@ def distinct_entries(entries: Sequence[ComputedEntry], name: str) -> list[Comput
     return list(found.values())
 
 
-def _hull(chosen: ReferenceSet, terms: Terms, elements: tuple[str, ...]) -> PhaseDiagramHull:
+def _hull(chosen: ReferenceSet, terms: Terms, elements: tuple[str, ...]) -> CompiledReferenceHull:
     entries, sha256 = chosen.entries(elements)
     corrected = corrected_entries(entries, terms, chosen.name)
-    return PhaseDiagramHull(
+    return CompiledReferenceHull(
         _phases(corrected, chosen.name),
         elements,
         name=embedded_set().name if chosen.path is None else chosen.name,

@@ -10,7 +10,7 @@ from pymatgen.core import Composition
 from matsearch.core.protocols import KnownPhase
 from matsearch.hull import phases as phase_table
 from matsearch.hull.compiled import CompiledHull
-from matsearch.hull.reference import PhaseDiagramHull
+from matsearch.hull.reference import CompiledReferenceHull
 
 SYMBOLS = ("Cl", "Fe", "Li", "Na", "O", "P", "S", "Ti")
 
@@ -44,7 +44,7 @@ def hull_of(symbols, phases):
         for i, (a, e) in enumerate(phases)
     ]
     facts = {"name": "test", "scheme_id": "toy", "sha256": "0" * 64, "complete": False}
-    return PhaseDiagramHull(known, symbols, **facts)
+    return CompiledReferenceHull(known, symbols, **facts)
 
 
 def entries_of(symbols, phases):
@@ -131,7 +131,7 @@ def test_the_order_of_the_phases_changes_no_bit(system, random):
     known = list(hull_of(symbols, phases).phases())
     random.shuffle(known)
     facts = {"name": "test", "scheme_id": "toy", "sha256": "0" * 64, "complete": False}
-    shuffled = PhaseDiagramHull(known, symbols, **facts)
+    shuffled = CompiledReferenceHull(known, symbols, **facts)
     entries = entries_of(symbols, asked)
     arguments = [e.composition for e in entries], [e.energy for e in entries], "toy"
     assert shuffled.place(*arguments) == hull_of(symbols, phases).place(*arguments)

@@ -11,7 +11,7 @@ from matsearch.core.protocols import KnownPhase
 from matsearch.core.schemes import MP_GGA, MP_GGA_RAW
 from matsearch.core.thresholds import TOO_GOOD_FLAG, UNKNOWN_ELEMENT_FLAG
 from matsearch.core.verdict import FailureKind
-from matsearch.hull.reference import PhaseDiagramHull
+from matsearch.hull.reference import CompiledReferenceHull
 from matsearch.hull.sources import load_hull
 from matsearch.hull.stage import place
 from matsearch.testing.hull import ReferenceHullContract
@@ -28,7 +28,7 @@ ENTRIES = [
 
 def hull_of(phases, elements, **changes):
     facts = {"name": "test", "scheme_id": "toy", "sha256": "0" * 64, "complete": False, **changes}
-    return PhaseDiagramHull(phases, elements, **facts)
+    return CompiledReferenceHull(phases, elements, **facts)
 
 
 class TestEmbedded(ReferenceHullContract):
