@@ -80,6 +80,8 @@ class Sandbox:
             env=self.env | env,
             stderr=subprocess.PIPE,
             text=True,
+            # a runner in the background of a shell hands down that Ctrl-C is ignored
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads
         )
 
     def run(self, *args: str, **env: str) -> tuple[int, str]:
