@@ -63,8 +63,8 @@ MP_R2SCAN = "mp-r2scan"
 MP_MIXED = "mp-gga-gga+u-r2scan-mixed"
 
 _PBE_U = "PBE/PBE+U"
-_GGA = frozenset({"GGA", "GGA+U"})
-_R2SCAN = frozenset({"r2SCAN", "R2SCAN"})
+GGA_RUN_TYPES = frozenset({"GGA", "GGA+U"})
+R2SCAN_RUN_TYPES = frozenset({"r2SCAN", "R2SCAN"})
 _MP2020 = "MaterialsProject2020Compatibility"
 _MATPES_ARCHITECTURES = ("chgnet", "m3gnet", "tensornet", "mace")
 
@@ -131,7 +131,7 @@ def _materials_project() -> list[EnergyScheme]:
             kind="dft",
             software="VASP",
             functional=_PBE_U,
-            run_types=_GGA,
+            run_types=GGA_RUN_TYPES,
             corrections=_MP2020,
         ),
         EnergyScheme(
@@ -139,18 +139,18 @@ def _materials_project() -> list[EnergyScheme]:
             kind="dft",
             software="VASP",
             functional=_PBE_U,
-            run_types=_GGA,
+            run_types=GGA_RUN_TYPES,
             routes={MP_GGA: Route.MP2020},
         ),
         EnergyScheme(
-            scheme_id=MP_R2SCAN, kind="dft", software="VASP", functional="r2SCAN", run_types=_R2SCAN
+            scheme_id=MP_R2SCAN, kind="dft", software="VASP", functional="r2SCAN", run_types=R2SCAN_RUN_TYPES
         ),
         EnergyScheme(
             scheme_id=MP_MIXED,
             kind="derived",
             software="VASP",
             functional="PBE/PBE+U and r2SCAN",
-            run_types=_GGA | _R2SCAN,
+            run_types=GGA_RUN_TYPES | R2SCAN_RUN_TYPES,
             corrections=f"{_MP2020} and MaterialsProjectDFTMixingScheme",
         ),
     ]
@@ -158,7 +158,7 @@ def _materials_project() -> list[EnergyScheme]:
 
 def _matpes() -> list[EnergyScheme]:
     """MatPES (Kaplan et al., arXiv:2503.04070): no U, no corrections; a potential fitted to it keeps to it."""
-    functionals = {"matpes-pbe": ("PBE", frozenset({"GGA"})), "matpes-r2scan": ("r2SCAN", _R2SCAN)}
+    functionals = {"matpes-pbe": ("PBE", frozenset({"GGA"})), "matpes-r2scan": ("r2SCAN", R2SCAN_RUN_TYPES)}
     dft = [
         EnergyScheme(
             scheme_id=name,
@@ -232,14 +232,14 @@ def _gpaw() -> list[EnergyScheme]:
             kind="dft",
             software="GPAW",
             functional="PBE+U",
-            run_types=_GGA,
+            run_types=GGA_RUN_TYPES,
         ),
         EnergyScheme(
             scheme_id="gpaw-r2scan",
             kind="dft",
             software="GPAW",
             functional="r2SCAN",
-            run_types=_R2SCAN,
+            run_types=R2SCAN_RUN_TYPES,
             routes={MP_R2SCAN: Route.FORMATION, "matpes-r2scan": Route.FORMATION},
         ),
     ]

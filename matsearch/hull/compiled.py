@@ -31,11 +31,14 @@ class Decompositions(NamedTuple):
         Their shares by atoms, not negative.
     potentials : (n, d) float
         Chemical potentials of the elements, in eV/atom.
+    energies : (n,) float
+        Of the hull, in eV/atom.
     """
 
     phases: Integers
     amounts: Floats
     potentials: Floats
+    energies: Floats
 
 
 class CompiledHull:
@@ -60,16 +63,10 @@ class CompiledHull:
         self.lowest = _lowest_of_each_composition(fractions, energies)
         kept = fractions[self.lowest]
         pure = _rows_of_pure_elements(kept)
-        self.elements = self.lowest[pure]
-        self._element_energies = energies[self.elements]
+        self._element_energies = energies[self.lowest[pure]]
         formation = energies[self.lowest] - rowwise(kept, self._element_energies)
         self._fractions, self._formation = kept, formation
         self._facets = lower_facets(kept, formation, pure)
-
-    @property
-    def facets(self) -> Integers:
-        """Rows of the phases in equilibrium in each facet, (F, d)."""
-        return self.lowest[self._facets.vertices]
 
     @property
     def stable(self) -> Integers:
@@ -80,7 +77,7 @@ class CompiledHull:
 
     def decompose(self, fractions: Floats) -> Decompositions:
         """Return the mixtures of lowest energy of (n, d) compositions."""
-        facet, _ = self._highest(fractions)
+        facet, heights = self._highest(fractions)
         amounts = _transform(self._facets.inverses[facet], fractions)
         for row in np.flatnonzero(amounts.min(axis=1) < -_OUTSIDE):
             facet[row], amounts[row] = self._among_tied(fractions[row])
@@ -88,6 +85,7 @@ class CompiledHull:
             phases=self.lowest[self._facets.vertices[facet]],
             amounts=np.maximum(amounts, 0.0),
             potentials=self._facets.planes[facet] + self._element_energies,
+            energies=heights + rowwise(fractions, self._element_energies),
         )
 
     def hull_energies(self, fractions: Floats) -> Floats:

@@ -10,7 +10,7 @@ from pymatgen.core import Composition, PeriodicSite, Structure
 from pymatgen.entries.computed_entries import ComputedEntry, ComputedStructureEntry
 
 from matsearch.core.errors import ReferenceHullError
-from matsearch.core.schemes import MP_GGA, MP_MIXED
+from matsearch.core.schemes import GGA_RUN_TYPES, MP_GGA, MP_MIXED
 
 if TYPE_CHECKING:
     from pymatgen.entries.compatibility import MaterialsProject2020Compatibility
@@ -62,7 +62,7 @@ def mp2020(entries: Sequence[ComputedEntry]) -> list[ComputedEntry]:
     ReferenceHullError
         If an entry is neither GGA nor GGA+U, or says something of itself that the class cannot read.
     """
-    strangers = {str(e.parameters.get("run_type")) for e in entries} - {"GGA", "GGA+U"}
+    strangers = {str(e.parameters.get("run_type")) for e in entries} - GGA_RUN_TYPES
     if strangers:
         raise ReferenceHullError(
             f"entries of run_type {', '.join(sorted(strangers))} cannot take the MP2020 corrections",

@@ -20,7 +20,9 @@ from matsearch.core.schemes import (
 )
 
 _SOFTWARE_KEYS = ("software", "code", "calc_code", "program")
-_POTCAR_KEYS = ("potcar_symbols", "potcar_spec", "pseudo_potential")
+POTCAR_KEYS = ("potcar_symbols", "potcar_spec", "pseudo_potential")
+"""Facts of an entry that only VASP leaves."""
+
 _MP_RELEASES = frozenset({"PBE", "PBE_52", "PBE_54"})
 _POTCAR_RELEASES = {
     MP_GGA: _MP_RELEASES,
@@ -150,7 +152,7 @@ def _stated_software(entry: ComputedEntry) -> list[str]:
 
 
 def _has_potcars(entry: ComputedEntry) -> bool:
-    return any(_stated(entry, *_POTCAR_KEYS))
+    return any(_stated(entry, *POTCAR_KEYS))
 
 
 def _releases(entry: ComputedEntry) -> Iterator[str]:

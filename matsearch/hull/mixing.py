@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from pymatgen.entries.computed_entries import ComputedEntry, ComputedStructureEntry
 
 from matsearch.core.errors import ReferenceHullError
+from matsearch.core.schemes import GGA_RUN_TYPES, R2SCAN_RUN_TYPES
 from matsearch.hull.corrections import bare_copy, mp2020
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_GGA, _R2SCAN = ("GGA", "GGA+U"), ("r2SCAN", "R2SCAN")
 _ON_HULL = 1e-6
 """eV/atom within which a phase counts as being on its hull."""
 
@@ -48,8 +48,8 @@ def mix(entries: Sequence[ComputedEntry]) -> list[ComputedEntry]:
     from pymatgen.analysis.compatibility.mixing_scheme import MaterialsProjectDFTMixingScheme
 
     _require_usable(entries)
-    gga = _corrected_gga([e for e in entries if e.parameters["run_type"] in _GGA])
-    r2scan = [bare_copy(e) for e in entries if e.parameters["run_type"] in _R2SCAN]
+    gga = _corrected_gga([e for e in entries if e.parameters["run_type"] in GGA_RUN_TYPES])
+    r2scan = [bare_copy(e) for e in entries if e.parameters["run_type"] in R2SCAN_RUN_TYPES]
     _require_terminals(gga, r2scan)
     # the entries are corrected already: the class would discard in silence what the corrections reject
     scheme = MaterialsProjectDFTMixingScheme(compat_1=None, check_potcar=False)
@@ -65,7 +65,7 @@ def mix(entries: Sequence[ComputedEntry]) -> list[ComputedEntry]:
 def _require_usable(entries: Sequence[ComputedEntry]) -> None:
     for entry in entries:
         run_type = entry.parameters.get("run_type")
-        if run_type not in (*_GGA, *_R2SCAN):
+        if str(run_type) not in GGA_RUN_TYPES | R2SCAN_RUN_TYPES:
             raise ReferenceHullError(
                 f"entry {entry.entry_id} of run_type {run_type} cannot be mixed",
                 "give GGA, GGA+U and r2SCAN entries",
@@ -84,10 +84,10 @@ def _require_usable(entries: Sequence[ComputedEntry]) -> None:
     for functional, names, remedy in (
         (
             "GGA or GGA+U",
-            _GGA,
+            GGA_RUN_TYPES,
             "use r2SCAN entries alone: reference.corrections: none, reference.scheme: mp-r2scan",
         ),
-        ("r2SCAN", _R2SCAN, "use GGA entries alone: reference.corrections: mp2020"),
+        ("r2SCAN", R2SCAN_RUN_TYPES, "use GGA entries alone: reference.corrections: mp2020"),
     ):
         if not any(e.parameters["run_type"] in names for e in entries):
             raise ReferenceHullError(f"there is no {functional} entry to mix", remedy)

@@ -40,6 +40,7 @@ class PhaseTable:
         self.phases = tuple(phase for phase, _ in inside)
         self.fractions = atomic_fractions([composition for _, composition in inside], self.columns)
         self.energies = np.array([phase.energy_per_atom for phase in self.phases])
+        self.pure = self.fractions == 1.0
         self._present = self.fractions > 0
         self._hulls: dict[tuple[int, ...], _System] = {}
         self._labels: dict[int, str] = {}
@@ -47,7 +48,7 @@ class PhaseTable:
     @property
     def missing_elements(self) -> list[str]:
         """Symbols of the elements without a phase of their own."""
-        present = (self.fractions == 1.0).any(axis=0)
+        present = self.pure.any(axis=0)
         return [symbol for symbol, column in self.columns.items() if not present[column]]
 
     def label(self, row: int) -> str:
@@ -83,11 +84,8 @@ class PhaseTable:
 
     def _decomposed(self, fractions: Floats, columns: tuple[int, ...]) -> "Decomposed":
         rows, hull = self.system(columns)
-        inside = np.ascontiguousarray(fractions[:, columns])
-        mixtures = hull.decompose(inside)
-        return Decomposed(
-            columns, mixtures._replace(phases=rows[mixtures.phases]), hull.hull_energies(inside)
-        )
+        mixtures = hull.decompose(np.ascontiguousarray(fractions[:, columns]))
+        return Decomposed(columns, mixtures._replace(phases=rows[mixtures.phases]))
 
     def _by_system(self, fractions: Floats) -> list[tuple[tuple[int, ...], Integers]]:
         whole = tuple(range(len(self._elements)))
@@ -101,11 +99,10 @@ class PhaseTable:
 
 
 class Decomposed(NamedTuple):
-    """Decompositions in one system: its columns, mixtures with rows of the table, energies in eV/atom."""
+    """Decompositions in one system: its columns, and mixtures with rows of the table."""
 
     columns: tuple[int, ...]
     mixtures: Decompositions
-    energies: Floats
 
 
 class _System(NamedTuple):

@@ -108,10 +108,10 @@ class CompiledReferenceHull:
         fractions, per_atom = self._rows(compositions, energies)
         elemental = rowwise(fractions, np.array(list(self.element_energies.values())))
         placements: list[HullPlacement | None] = [None] * len(compositions)
-        for positions, (_, mixtures, hull_energies) in self._table.decompose(fractions):
+        for positions, (_, mixtures) in self._table.decompose(fractions):
             for i, position in enumerate(positions):
                 placements[position] = HullPlacement(
-                    energy_above_hull=float(per_atom[position] - hull_energies[i]),
+                    energy_above_hull=float(per_atom[position] - mixtures.energies[i]),
                     formation_energy_per_atom=float(per_atom[position] - elemental[position]),
                     decomposition=self._products(mixtures.phases[i], mixtures.amounts[i]),
                     hull_name=self.info.name,
@@ -139,7 +139,7 @@ class CompiledReferenceHull:
             If the composition lies outside the hull's elements.
         """
         fractions, _ = self._rows([composition], [0.0])
-        ((_, (columns, mixtures, energies)),) = self._table.decompose(fractions)
+        ((_, (columns, mixtures)),) = self._table.decompose(fractions)
         symbols = [self.info.elements[column] for column in columns]
         return Equilibrium(
             phases={
@@ -150,15 +150,14 @@ class CompiledReferenceHull:
                 symbol: float(potential)
                 for symbol, potential in zip(symbols, mixtures.potentials[0], strict=True)
             },
-            energy_per_atom=float(energies[0]),
+            energy_per_atom=float(mixtures.energies[0]),
         )
 
     @cached_property
     def element_energies(self) -> Mapping[str, float]:
         """Lowest energy of each element in eV/atom, in the order of ``info.elements``."""
-        pure = self._table.fractions == 1.0
         return {
-            symbol: float(self._table.energies[pure[:, column]].min())
+            symbol: float(self._table.energies[self._table.pure[:, column]].min())
             for symbol, column in self._table.columns.items()
         }
 

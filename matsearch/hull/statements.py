@@ -6,9 +6,9 @@ from typing import Any
 
 from matsearch.core.model import Record
 from matsearch.hull.entries import read_plain
+from matsearch.hull.evidence import POTCAR_KEYS
 from matsearch.hull.library import ReferenceSet
 
-_POTCARS = ("potcar_symbols", "potcar_spec", "pseudo_potential")
 _UNSTATED = "not stated"
 
 
@@ -63,7 +63,7 @@ def _counted(
 def _software(facts: Mapping[str, Any]) -> str:
     if facts.get("software"):
         return str(facts["software"])
-    return "VASP, by POTCAR data" if any(facts.get(key) for key in _POTCARS) else _UNSTATED
+    return "VASP, by POTCAR data" if any(facts.get(key) for key in POTCAR_KEYS) else _UNSTATED
 
 
 def _by_count(words: Iterable[str]) -> dict[str, int]:
