@@ -24,6 +24,8 @@ references_app = typer.Typer(
     help="List, show, check and add the reference sets that hulls are made of.", no_args_is_help=True
 )
 app.add_typer(references_app, name="references")
+potentials_app = typer.Typer(help="List, show and try the potentials that can relax.", no_args_is_help=True)
+app.add_typer(potentials_app, name="potentials")
 
 Store = Annotated[
     str | None,
@@ -257,6 +259,37 @@ def references_add(
     facts = {"name": name, "scheme": scheme, "corrections": corrections, "software": software, "date": date}
     words = {"description": description, "citation": citation, "licence": licence}
     add(file, {**facts, "complete": complete, **words}, as_json=as_json)
+
+
+@potentials_app.command("list")
+def potentials_list(as_json: Json = False) -> None:
+    """List the potentials that can be named in potential.name, and whether they are installed."""
+    from matsearch.cli.potentials import list_potentials
+
+    list_potentials(as_json=as_json)
+
+
+@potentials_app.command("show")
+def potentials_show(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A potential's name.")], as_json: Json = False
+) -> None:
+    """Show a potential's versions, their schemes and weights, and what it needs."""
+    from matsearch.cli.potentials import show_potential
+
+    show_potential(name, as_json=as_json)
+
+
+@potentials_app.command("check")
+def potentials_check(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A potential's name.")],
+    version: Annotated[str | None, typer.Option(help="Default: its first.")] = None,
+    overrides: Overrides = None,
+    as_json: Json = False,
+) -> None:
+    """Load a potential and compute a crystal: do forces and stress fit the energy? Exit with 1 if not."""
+    from matsearch.cli.potentials import check_potential
+
+    check_potential(name, version, _parse_overrides(overrides), as_json=as_json)
 
 
 def _version(requested: bool) -> None:

@@ -10,6 +10,7 @@ from matsearch.core.errors import InputError
 from matsearch.core.records import Candidate
 from matsearch.hull.stage import place
 from matsearch.parse.sanity import check_sanity
+from matsearch.pipeline.aims import aims_of
 from matsearch.pipeline.steps import as_proposed
 from matsearch.pipeline.tools import Tools, build_tools
 from matsearch.relax.engine import InProcessEngine
@@ -47,7 +48,8 @@ def _relax(candidate: Candidate, tools: Tools) -> Candidate:
     engine = InProcessEngine(tools.config.potential)
     cache = open_repository("sqlite://:memory:")
     try:
-        return relax([candidate], tools.potential.info, tools.config.relax, engine, cache, "debug")[0]
+        batch, info = [candidate], tools.potential.info
+        return relax(batch, info, tools.config.relax, engine, cache, "debug", aims_of(batch, tools))[0]
     finally:
         cache.close()
 

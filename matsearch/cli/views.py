@@ -4,7 +4,8 @@ from pathlib import Path
 
 from matsearch.cli.console import print_counts, print_json, print_line, print_ranked
 from matsearch.cli.lookup import find_campaign, find_candidate, opened
-from matsearch.core.records import Candidate
+from matsearch.core.records import Candidate, OxidationStates, Relaxation
+from matsearch.crystal.ions import ion_summary
 from matsearch.export.folder import write_folder
 from matsearch.pipeline.funnel import hull_sentence
 from matsearch.pipeline.result import load_result
@@ -104,6 +105,8 @@ def _print_energies(candidate: Candidate) -> None:
         )
     if relaxation and relaxation.magmoms:
         print_line(f"  moments     {' '.join(f'{m:.2f}' for m in relaxation.magmoms)} muB")
+    if relaxation and candidate.oxidation_states:
+        print_line(f"  ions        {_ions(relaxation, candidate.oxidation_states)}")
     if placement:
         products = " + ".join(f"{share:.2f} {name}" for name, share in placement.decomposition.items())
         print_line(
@@ -111,3 +114,8 @@ def _print_energies(candidate: Candidate) -> None:
         )
     for name, value in candidate.properties.items():
         print_line(f"  {name}  {value.value:.4g} {value.unit}")
+
+
+def _ions(relaxation: Relaxation, charges: OxidationStates) -> str:
+    summary = ion_summary([site.specie.symbol for site in relaxation.structure], charges.states)
+    return f"{summary}, " + (f"by {charges.method}" if charges.decided else f"undecided: {charges.reason}")

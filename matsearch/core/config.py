@@ -11,9 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from matsearch.core.errors import ConfigError
 from matsearch.core.keys import content_key
+from matsearch.core.potential_rules import IMPORT_PATH, check_potential, known_elements, known_scheme
 
 BUILT_IN = ("embedded", "toy")
 """Reference sets and seeds that come with matsearch."""
+
+_NAMED_POTENTIAL = ("version", "weights", "sha256", "calculator", "arguments", "allow_import", "python")
+"""What only names a potential, or where it lies."""
 
 _ENTRIES = (".json", ".csv")
 _PACKED = (".gz", ".bz2", ".xz")
@@ -48,12 +52,63 @@ class SystemSection(Section):
 
 
 class PotentialSection(Section):
-    """The potential that relaxes."""
+    """The potential that relaxes. `matsearch potentials list` shows what there is."""
 
-    name: Annotated[str, Field(description="chgnet, or toy (no chemistry: for trying things out).")] = (
-        "chgnet"
+    name: Annotated[
+        str,
+        Field(
+            description="chgnet, mace-mp, sevennet, matcalc, ase, or toy (no chemistry: for trying things out)."
+        ),
+    ] = "chgnet"
+    version: Annotated[
+        str | None, Field(description="For chgnet: 0.3.0, 0.2.0 or r2scan. Null: the first.")
+    ] = None
+    weights: Annotated[str | None, Field(description="File of weights, for mace-mp, sevennet and ase.")] = (
+        None
     )
-    version: Annotated[str | None, Field(description="For chgnet: 0.3.0, 0.2.0 or r2scan.")] = None
+    sha256: Annotated[
+        str | None, Field(pattern="^[0-9a-f]{64}$", description="Of that file; another one is refused.")
+    ] = None
+    calculator: Annotated[
+        str | None,
+        Field(
+            pattern=IMPORT_PATH,
+            description="For ase: package.module:Name of a calculator, or of what returns one.",
+        ),
+    ] = None
+    arguments: Annotated[
+        dict[Annotated[str, Field(min_length=1)], str | int | float | bool | None],
+        Field(description="Given to the calculator by name; '{weights}' stands for the file of weights."),
+    ] = {}
+    allow_import: Annotated[
+        bool,
+        Field(description="The code that this section names may run: calculator, pickled weights, python."),
+    ] = False
+    scheme: Annotated[str | None, Field(description="Energy scheme, where the version does not say it.")] = (
+        None
+    )
+    elements: Annotated[
+        tuple[str, ...] | None, Field(min_length=1, description="Those it was made for. Null: the scheme's.")
+    ] = None
+    python: Annotated[
+        str | None,
+        Field(description="Python interpreter of another environment, in which the potential runs."),
+    ] = None
+
+    @field_validator("scheme")
+    @classmethod
+    def _known_scheme(cls, scheme_id: str | None) -> str | None:
+        return known_scheme(scheme_id)
+
+    @field_validator("elements")
+    @classmethod
+    def _known_elements(cls, symbols: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return known_elements(symbols)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "PotentialSection":
+        check_potential(self)
+        return self
 
 
 class RelaxSection(Section):
@@ -61,7 +116,26 @@ class RelaxSection(Section):
 
     fmax: Annotated[float, Field(gt=0, description="Convergence of forces and cell, eV/angstrom.")] = 0.1
     max_steps: Annotated[int, Field(ge=1, description="Optimizer steps before not_converged.")] = 300
-    optimizer: Annotated[Literal["lbfgs", "fire"], Field(description="ASE optimizer.")] = "lbfgs"
+    optimizer: Annotated[
+        Literal["fire-lbfgs", "lbfgs", "fire"],
+        Field(description="FIRE to the basin and L-BFGS to its ground; or one of them all the way."),
+    ] = "fire-lbfgs"
+    keep_symmetry: Annotated[bool, Field(description="Keep the space group of the proposal.")] = False
+    standard_cell: Annotated[
+        bool,
+        Field(
+            description="Relax the standard primitive cell: other settings of a crystal are the same work."
+        ),
+    ] = True
+    stop_above: Annotated[
+        float | None,
+        Field(
+            description="End what cannot come under this energy above hull, eV/atom; null: end nothing early."
+        ),
+    ] = 0.5
+    stop_at_known: Annotated[
+        bool, Field(description="Near a known crystal's geometry, go on from there.")
+    ] = True
     max_volume_ratio: Annotated[float, Field(gt=1, description="Above it: exploded (relaxed/proposed).")] = (
         3.0
     )
@@ -171,6 +245,18 @@ class ExecutionSection(Section):
     workers: Annotated[
         int | None, Field(ge=0, description="Processes; 0 is in this one; null: settings.")
     ] = None
+    engine: Annotated[
+        Literal["auto", "processes", "batched"],
+        Field(
+            description="A pool of one-thread processes, or many crystals in one pass; auto: batched on a GPU."
+        ),
+    ] = "auto"
+    device: Annotated[str, Field(pattern="^(cpu|cuda(:[0-9]+)?)$", description="cpu, cuda or cuda:1.")] = (
+        "cpu"
+    )
+    max_batch_atoms: Annotated[
+        int | None, Field(ge=1, description="Atoms in one pass of the batched engine; null: by the device.")
+    ] = None
     time_limit_s: Annotated[
         float, Field(gt=0, description="Wall clock of one relaxation; then it is killed.")
     ] = 300.0
@@ -213,12 +299,12 @@ class SearchConfig(Section):
     def physics(self) -> dict[str, Any]:
         """Return the part that changes answers: all but description, budget and execution.
 
-        Where files lie and how a potential's version is called are left out too: what is in them enters a
-        campaign's identity by its hash. So is the software of entries: it changes which are refused, no energy.
+        Where files lie and how a potential is named are left out too: what is in them enters a campaign's identity by
+        its hash. So is the software of entries: it changes which are refused, no energy.
         """
         document = self.model_dump(mode="json", exclude={"description", "budget", "execution"})
         left_out = (
-            ("potential", "version"),
+            *(("potential", key) for key in _NAMED_POTENTIAL),
             ("reference", "source"),
             ("reference", "software"),
             ("seeds", "source"),
@@ -265,6 +351,8 @@ def with_overrides(data: dict[str, Any], overrides: Mapping[str, Any]) -> dict[s
         _set(data, dotted, value)
     _make_absolute(data.get("reference"), names_entries_file)
     _make_absolute(data.get("seeds"), lambda source: source not in BUILT_IN)
+    for key in ("weights", "python"):
+        _make_absolute(data.get("potential"), bool, key)
     return data
 
 
@@ -293,10 +381,10 @@ def names_entries_file(source: str) -> bool:
     return "/" in source or os.sep in source or name.endswith(_ENTRIES)
 
 
-def _make_absolute(section: Any, is_path: Callable[[str], bool]) -> None:
+def _make_absolute(section: Any, is_path: Callable[[str], bool], key: str = "source") -> None:
     # jobs may run in another folder than the one the path was given in
-    if isinstance(section, dict) and isinstance(source := section.get("source"), str) and is_path(source):
-        section["source"] = str(Path(source).expanduser().absolute())
+    if isinstance(section, dict) and isinstance(path := section.get(key), str) and is_path(path):
+        section[key] = str(Path(path).expanduser().absolute())
 
 
 def _explain(item: Any) -> str:

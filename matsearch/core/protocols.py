@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from pymatgen.core import Composition
 
 from matsearch.core.campaign import CampaignRecord, CampaignState, CandidateQuery, Changes, WorkSummary
+from matsearch.core.labels import Labels
 from matsearch.core.model import Record
 from matsearch.core.records import Candidate, Frame, HullPlacement, Parent
 from matsearch.core.structures import StructureField
 from matsearch.core.verdict import Verdict
 
 if TYPE_CHECKING:
+    from ase import Atoms
     from ase.calculators.calculator import Calculator
 
 
@@ -90,6 +92,32 @@ class Potential(Protocol):
 
     def calculator(self) -> "Calculator":
         """Return an ASE calculator."""
+        ...
+
+
+@runtime_checkable
+class Evaluator(Protocol):
+    """Geometries to labels, many in one pass where that is faster. Total: keeps length and order."""
+
+    def evaluate(self, batch: Sequence["Atoms"]) -> list[Labels | Verdict]:
+        """Return the labels of each geometry, or why it has none."""
+        ...
+
+
+@runtime_checkable
+class BatchedPotential(Potential, Protocol):
+    """A potential that computes many crystals in one pass.
+
+    Attributes
+    ----------
+    company_invariant : bool
+        Whether a crystal's labels on the CPU are the same, bit for bit, whatever it shares a pass with.
+    """
+
+    company_invariant: bool
+
+    def evaluator(self, device: str = "cpu") -> Evaluator:
+        """Return an evaluator on a torch device."""
         ...
 
 

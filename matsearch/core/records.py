@@ -113,6 +113,32 @@ class PropertyValue(Record):
     source: str
 
 
+class OxidationStates(Record):
+    """Formal charges of a crystal's atoms, as far as the evidence decides them.
+
+    Attributes
+    ----------
+    states : tuple of int or None
+        One a site, in e; None is unknown.
+    decided : bool
+        Whether all are known and the cell is neutral.
+    total : int or None
+        Their sum, where all are known.
+    method : str or None
+        What decided: ``fixed valences`` (elements and bonds alone), ``moments`` (each moment fits one state, and the
+        cell is neutral), ``moments and neutrality`` (only one choice among the fitting states is neutral),
+        ``neutrality`` (moments say nothing of the open element; one state of it is neutral). None if undecided.
+    reason : str
+        Why it is undecided; empty if it is not.
+    """
+
+    states: tuple[int | None, ...]
+    decided: bool
+    total: int | None = None
+    method: Literal["fixed valences", "moments", "moments and neutrality", "neutrality"] | None = None
+    reason: str = ""
+
+
 class KnownMatch(Record):
     """A known phase that a candidate turned out to be.
 
@@ -146,6 +172,7 @@ class Candidate(Record):
     relaxation: Relaxation | None = None
     placement: HullPlacement | None = None
     properties: dict[str, PropertyValue] = {}
+    oxidation_states: OxidationStates | None = None
     match: KnownMatch | None = None
     spacegroup: str | None = None
     duplicate_of: str | None = None

@@ -17,7 +17,12 @@ UNKNOWN_ELEMENT_FLAG = "outside_potential_elements"
 
 FAR_GEOMETRY_FLAG = "far_from_known_geometry"
 
-NO_REWARD_FLAGS = (FAR_GEOMETRY_FLAG, UNKNOWN_ELEMENT_FLAG, TOO_GOOD_FLAG)
+DISAGREEMENT = 0.1
+"""eV/atom, exclusive, between the energies above hull that several potentials give one crystal: more is not believed."""
+
+DISAGREEMENT_FLAG = "potentials_disagree"
+
+NO_REWARD_FLAGS = (FAR_GEOMETRY_FLAG, UNKNOWN_ELEMENT_FLAG, DISAGREEMENT_FLAG, TOO_GOOD_FLAG)
 """A crystal with one of these has no offspring and counts in no hit rate until it is checked."""
 
 # Known geometry: limits fixed on one half of 7,000 known crystals and tested on the other, by

@@ -32,6 +32,7 @@ class FailureKind(StrEnum):
     WORKER_DIED = "worker_died"
     INTERNAL_ERROR = "internal_error"
     GAVE_UP = "gave_up"
+    CANNOT_WIN = "cannot_win"
 
 
 TRANSIENT = frozenset({FailureKind.TIME_OUT, FailureKind.OUT_OF_MEMORY, FailureKind.WORKER_DIED})

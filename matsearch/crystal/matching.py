@@ -21,6 +21,18 @@ def same_crystal(first: Structure, second: Structure) -> bool:
     return bool(matcher().fit(first, second))
 
 
+@cache
+def _strict_matcher() -> StructureMatcher:
+    return StructureMatcher(ltol=0.05, stol=0.1, angle_tol=2.0, scale=False)
+
+
+def nearly_same(first: Structure, second: Structure) -> bool:
+    """Return whether two structures are the same crystal in nearly the same geometry, size included."""
+    if first.composition.reduced_formula != second.composition.reduced_formula:
+        return False
+    return bool(_strict_matcher().fit(first, second))
+
+
 def first_match(structure: Structure, others: Iterable[tuple[str, Structure]]) -> str | None:
     """Return the id of the first of ``others`` that is the same crystal."""
     return next((name for name, other in others if same_crystal(structure, other)), None)

@@ -10,6 +10,7 @@ from matsearch.core.config import parse_config
 from matsearch.core.protocols import Repository
 from matsearch.core.records import Candidate
 from matsearch.core.thresholds import NO_REWARD_FLAGS, earns_no_reward
+from matsearch.crystal.ions import ion_summary, moment_summary
 from matsearch.pipeline.funnel import Funnel, count_funnel, distinct_scored
 from matsearch.select.best import BestSelector
 
@@ -51,8 +52,14 @@ class SearchResult:
         return {flag: counts[flag] for flag in NO_REWARD_FLAGS if counts[flag]}
 
     def rows(self, n: int | None = None) -> list[dict[str, Any]]:
-        """Return the table of the best ``n`` crystals (all of them by default) as JSON types."""
-        return [row(i, candidate) for i, candidate in enumerate(self.ranked[:n], start=1)]
+        """Return the table of the best ``n`` crystals (all of them by default) as JSON types.
+
+        Ions and moments are columns where any candidate of the campaign was asked for its charges.
+        """
+        best = enumerate(self.ranked[:n], start=1)
+        if all(candidate.oxidation_states is None for candidate in self.candidates):
+            return [row(i, candidate) for i, candidate in best]
+        return [{**row(i, candidate), **charge_columns(candidate)} for i, candidate in best]
 
     def to_dataframe(self) -> "DataFrame":
         """Return the ranked table as a pandas DataFrame."""
@@ -85,6 +92,16 @@ def row(rank: int, candidate: Candidate) -> dict[str, Any]:
         "known_phase": match.known_id if match else None,
         "match": _match_word(candidate),
         "flags": " ".join(candidate.flags),
+    }
+
+
+def charge_columns(candidate: Candidate) -> dict[str, str | None]:
+    """Return ions (``Li+ Fe2+ P5+ O2-``) and moments by element (``Fe 3.62..3.65``, Bohr magnetons) in words."""
+    charges, relaxation = candidate.oxidation_states, candidate.relaxation
+    symbols = [site.specie.symbol for site in relaxation.structure] if relaxation else []
+    return {
+        "ions": ion_summary(symbols, charges.states) if charges and relaxation else None,
+        "moments": moment_summary(symbols, relaxation.magmoms) if relaxation and relaxation.magmoms else None,
     }
 
 

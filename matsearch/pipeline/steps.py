@@ -13,8 +13,10 @@ from matsearch.core.thresholds import earns_no_reward
 from matsearch.core.verdict import FailureKind, Verdict
 from matsearch.hull.stage import place
 from matsearch.parse.sanity import check_sanity
+from matsearch.pipeline.aims import aims_of
 from matsearch.pipeline.knowledge import mark_all
 from matsearch.pipeline.tools import Tools
+from matsearch.properties.charges import with_charges
 from matsearch.relax.engine import get_engine
 from matsearch.relax.stage import relax
 
@@ -47,10 +49,12 @@ def screen(batch: Sequence[Candidate], tools: Tools, cache: ResultCache, owner: 
     config = tools.config
     screened = check_sanity(batch, tools.limits, config.sanity)
     engine = get_engine(config.potential, config.execution)
-    screened = relax(screened, tools.potential.info, config.relax, engine, cache, owner)
+    aims = aims_of(screened, tools)
+    screened = relax(screened, tools.potential.info, config.relax, engine, cache, owner, aims)
     screened = place(screened, tools.hull, tools.potential.info.elements)
     for evaluator in tools.evaluators:
         screened = evaluator.evaluate(screened)
+    screened = with_charges(screened)
     boundary("screened")
     return screened
 

@@ -16,7 +16,7 @@ from matsearch.crystal.files import read_structures
 from matsearch.crystal.known import EmbeddedPhase, embedded_set
 from matsearch.hull.library import reference_files
 from matsearch.hull.sources import load_hull
-from matsearch.potentials import load_potential
+from matsearch.potentials import load_from
 from matsearch.properties import evaluators_for
 from matsearch.propose.operator_proposer import OperatorProposer
 from matsearch.select.best import BestSelector
@@ -60,7 +60,7 @@ def _build(text: str, stamps: tuple[tuple[str, int, int], ...]) -> Tools:  # noq
     import json
 
     config = parse_config(json.loads(text))
-    potential = load_potential(config.potential.name, config.potential.version)
+    potential = load_from(config.potential)
     elements = config.system.elements
     unknown = set(elements) - (potential.info.elements or set(elements))
     if unknown:
@@ -86,8 +86,10 @@ def _build(text: str, stamps: tuple[tuple[str, int, int], ...]) -> Tools:  # noq
 def _stamps(config: SearchConfig) -> tuple[tuple[str, int, int], ...]:
     """Return path, time and size of the files that a configuration names: a changed file is read again."""
     seeds = [] if config.seeds.source in BUILT_IN else [Path(config.seeds.source)]
+    weights = [Path(config.potential.weights)] if config.potential.weights else []
     files = [
         *reference_files(config.reference.source),
+        *(path for path in weights if path.is_file()),
         *(f for path in seeds for f in (sorted(path.iterdir()) if path.is_dir() else [path]) if f.is_file()),
     ]
     return tuple((str(f), f.stat().st_mtime_ns, f.stat().st_size) for f in files)

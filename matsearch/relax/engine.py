@@ -1,29 +1,22 @@
-"""Engines: how relaxations are carried out. All give the same answers; only the pool can end a hung one."""
+"""Engines: how relaxations are carried out. All carry out the same walk; only the pool can end a hung one."""
 
 import atexit
 import os
-import queue
-from collections.abc import Generator, Iterable, Iterator
-from functools import partial
+from collections.abc import Generator, Iterable
 from typing import Protocol
 
-from matsearch.core.config import ExecutionSection, PotentialSection, RelaxSection
-from matsearch.core.errors import PotentialError
-from matsearch.core.model import Record
+from matsearch.core.config import ExecutionSection, PotentialSection
+from matsearch.core.errors import ConfigError
 from matsearch.core.records import RelaxOutcome
 from matsearch.core.settings import Settings
-from matsearch.core.structures import StructureField
-from matsearch.potentials import load_potential
-from matsearch.relax.process import WorkerThread
-from matsearch.relax.single import relax_contained
+from matsearch.potentials import load_from
+from matsearch.potentials.evaluators import evaluator_of
+from matsearch.relax.lanes import Lanes
+from matsearch.relax.pool import PASS_ATOMS, ProcessEngine
+from matsearch.relax.task import RelaxTask
 
-
-class RelaxTask(Record):
-    """One relaxation to do."""
-
-    key: str
-    structure: StructureField
-    settings: RelaxSection
+GPU_BATCH_ATOMS = 4096
+"""A first guess that running out of memory halves."""
 
 
 class Engine(Protocol):
@@ -38,83 +31,38 @@ class Engine(Protocol):
         ...
 
 
-class InProcessEngine:
-    """One after another in this process. A relaxation that hangs cannot be ended: for tests and debugging."""
+class BatchedEngine:
+    """Many crystals in one pass, in this process: for a GPU. A relaxation that hangs inside a pass cannot be ended.
 
-    def __init__(self, potential: PotentialSection) -> None:
-        self._potential = load_potential(potential.name, potential.version)
-        self._calculator = self._potential.calculator()
+    Parameters
+    ----------
+    max_atoms : int
+        In one pass; 1 is one crystal after another.
+    """
+
+    def __init__(
+        self,
+        potential: PotentialSection,
+        device: str = "cpu",
+        max_atoms: int = 1,
+        time_limit_s: float | None = None,
+    ) -> None:
+        loaded = load_from(potential)
+        self._lanes = Lanes(evaluator_of(loaded, device), loaded.info, max_atoms, time_limit_s)
 
     def run(self, tasks: Iterable[RelaxTask]) -> Generator[tuple[str, RelaxOutcome], None, None]:
-        """Yield the key and outcome of each task."""
-        for task in tasks:
-            outcome = relax_contained(
-                task.structure, self._calculator, self._potential.info, task.settings, task.key
-            )
-            yield task.key, outcome
+        """Yield the key and outcome of each task as it ends."""
+        return self._lanes.run(tasks)
 
     def close(self) -> None:
         """Nothing to end."""
 
 
-class ProcessEngine:
-    """A pool of one-thread processes; one that passes the wall clock is killed and replaced.
+class InProcessEngine(BatchedEngine):
+    """One after another in this process: for tests and debugging."""
 
-    Parameters
-    ----------
-    workers : int
-        Number of processes; they start with the first task.
-    time_limit_s : float
-        Wall clock of one relaxation, its process's start apart.
-    """
-
-    def __init__(self, potential: PotentialSection, workers: int, time_limit_s: float) -> None:
-        load_potential(potential.name, potential.version)
-        self._make_worker = partial(WorkerThread, potential, time_limit_s)
-        self._n_workers = workers
-        self._hire()
-
-    def run(self, tasks: Iterable[RelaxTask]) -> Generator[tuple[str, RelaxOutcome], None, None]:
-        """Yield the key and outcome of each task as it ends.
-
-        Raises
-        ------
-        PotentialError
-            If a process cannot be started or understood.
-        """
-        waiting = iter(tasks)
-        busy = 0
-        try:
-            for worker in self._workers:
-                busy += self._give(worker, waiting)
-            while busy:
-                worker, key, outcome = self._outcomes.get()
-                if isinstance(outcome, PotentialError):
-                    raise outcome
-                busy -= 1
-                yield key, outcome
-                busy += self._give(worker, waiting)
-        finally:
-            if busy:  # left in the middle: what is still in flight belongs to nobody
-                self.close()
-                self._hire()
-
-    def close(self) -> None:
-        """Kill all processes."""
-        for worker in self._workers:
-            worker.kill()
-
-    def _hire(self) -> None:
-        self._outcomes: queue.Queue[tuple[WorkerThread, str, RelaxOutcome | PotentialError]] = queue.Queue()
-        self._workers = [self._make_worker(self._outcomes) for _ in range(self._n_workers)]
-
-    @staticmethod
-    def _give(worker: WorkerThread, waiting: Iterator[RelaxTask]) -> int:
-        task = next(waiting, None)
-        if task is None:
-            return 0
-        worker.submit(task.key, task.document())
-        return 1
+    def __init__(self, potential: PotentialSection) -> None:
+        super().__init__(potential)
 
 
 def usable_cores() -> int:
@@ -124,23 +72,26 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-_engines: dict[tuple[str, str | None, int, float], Engine] = {}
+_engines: dict[tuple[str, ...], Engine] = {}
 
 
 def get_engine(potential: PotentialSection, execution: ExecutionSection) -> Engine:
-    """Return the engine for a potential, kept until :func:`close_engines` so that its weights load once."""
-    workers = execution.workers
-    if workers is None:
-        workers = Settings().workers
-    if workers is None:
-        workers = usable_cores()
-    key = (potential.name, potential.version, workers, execution.time_limit_s)
+    """Return the engine for a potential, kept until :func:`close_engines` so that its weights load once.
+
+    Raises
+    ------
+    PotentialError
+        If the potential cannot be loaded.
+    ConfigError
+        If a pool of processes is asked to use a GPU.
+    """
+    key = (
+        potential.model_dump_json(),
+        execution.model_dump_json(exclude={"batch_size"}),
+        str(Settings().workers),
+    )
     if key not in _engines:
-        _engines[key] = (
-            ProcessEngine(potential, workers, execution.time_limit_s)
-            if workers
-            else InProcessEngine(potential)
-        )
+        _engines[key] = _new_engine(potential, execution)
     return _engines[key]
 
 
@@ -149,3 +100,19 @@ def close_engines() -> None:
     """End the processes of all engines."""
     while _engines:
         _engines.popitem()[1].close()
+
+
+def _new_engine(potential: PotentialSection, execution: ExecutionSection) -> Engine:
+    on_gpu = execution.device != "cpu"
+    if execution.engine == "batched" or (execution.engine == "auto" and on_gpu):
+        max_atoms = execution.max_batch_atoms or (GPU_BATCH_ATOMS if on_gpu else PASS_ATOMS)
+        return BatchedEngine(potential, execution.device, max_atoms, execution.time_limit_s)
+    if on_gpu:
+        raise ConfigError(
+            f"execution.engine: processes do not share the device {execution.device!r}",
+            "set execution.engine: batched, or execution.device: cpu",
+        )
+    workers = next(n for n in (execution.workers, Settings().workers, usable_cores()) if n is not None)
+    return (
+        ProcessEngine(potential, workers, execution.time_limit_s) if workers else InProcessEngine(potential)
+    )

@@ -1,4 +1,4 @@
-"""One worker process and the thread that talks to it."""
+"""One worker process, and the thread that looks after it."""
 
 import contextlib
 import json
@@ -8,123 +8,158 @@ import subprocess
 import sys
 import tempfile
 import threading
-from typing import IO, Any
+from dataclasses import dataclass
+from typing import IO
 
 from matsearch.core.config import PotentialSection
 from matsearch.core.errors import PotentialError
 from matsearch.core.records import RelaxOutcome
 from matsearch.core.verdict import FailureKind, Verdict
+from matsearch.relax.guards import verdict
+from matsearch.relax.task import RelaxTask
 
 START_LIMIT_S = 180.0
 _LOOK = "check memory, open files and space in the temporary folder, then run the same command again"
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
-class WorkerThread:
-    """A worker process that is started when needed and replaced when it dies or is killed.
+@dataclass(frozen=True)
+class Ended:
+    """One relaxation ended."""
+
+    worker: "Worker"
+    key: str
+    outcome: RelaxOutcome
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A process hung or died, and with it what it had in work."""
+
+    worker: "Worker"
+    keys: tuple[str, ...]
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Unusable:
+    """No process can be started or understood."""
+
+    worker: "Worker"
+    error: PotentialError
+
+
+class Worker:
+    """A process that is started when needed and replaced when it dies or is killed.
 
     Parameters
     ----------
-    outcomes : queue.Queue
-        Receives (this worker, key, outcome), exactly one for each :meth:`submit`.
+    max_atoms : int
+        That it relaxes in one pass.
+    events : queue.Queue
+        Receives an :class:`Ended` for each task given, or a :class:`Lost` or :class:`Unusable` for all in work.
     """
 
-    def __init__(self, potential: PotentialSection, time_limit_s: float, outcomes: queue.Queue[Any]) -> None:
-        self._potential = potential
+    def __init__(
+        self,
+        potential: PotentialSection,
+        time_limit_s: float,
+        max_atoms: int,
+        events: "queue.Queue[Ended | Lost | Unusable]",
+    ) -> None:
+        self._setup = {"potential": potential.model_dump(mode="json"), "time_limit_s": time_limit_s}
+        self._setup["max_atoms"] = max_atoms
         self._time_limit_s = time_limit_s
-        self._outcomes = outcomes
-        self._tasks: queue.SimpleQueue[tuple[str, dict[str, Any]] | None] = queue.SimpleQueue()
+        self._events = events
+        self._inbox: queue.SimpleQueue[RelaxTask | str | None] = queue.SimpleQueue()
+        self._in_work: list[str] = []
         self._process: subprocess.Popen[str] | None = None
         self._errors: IO[bytes] | None = None
-        self._timed_out = False
         self._closed = False
         threading.Thread(target=self._loop, daemon=True).start()
 
-    def submit(self, key: str, task: dict[str, Any]) -> None:
+    def submit(self, task: RelaxTask) -> None:
         """Hand over one task."""
-        self._tasks.put((key, task))
+        self._inbox.put(task)
 
     def kill(self) -> None:
         """Kill the process, for good."""
         self._closed = True
-        self._tasks.put(None)
+        self._inbox.put(None)
         process = self._process
         if process is not None:
             process.kill()
 
     def _loop(self) -> None:
-        while (item := self._tasks.get()) is not None and not self._closed:
-            key, task = item
-            self._outcomes.put((self, key, self._answer(task)))
+        while not self._closed:
+            try:
+                item = self._inbox.get(timeout=self._time_limit_s if self._in_work else None)
+            except queue.Empty:
+                self._lose(verdict(FailureKind.TIME_OUT, f"nothing for {self._time_limit_s:g} s: killed"))
+                continue
+            if item is not None and not self._closed:
+                self._guarded(item)
         self._reap()
 
-    def _answer(self, task: dict[str, Any]) -> RelaxOutcome | PotentialError:
-        # whatever happens here, the driver waits for exactly one answer
+    def _guarded(self, item: RelaxTask | str) -> None:
+        # whatever happens here, the driver hears of every task it gave
         try:
-            return self._relax(task)
+            if isinstance(item, RelaxTask):
+                self._begin(item)
+            else:
+                self._hear(item)
         except PotentialError as error:
-            return error
+            self._give_up(error)
         except (OSError, RuntimeError, ValueError, KeyError) as error:
-            self._reap()
-            return PotentialError(f"a relaxation process failed: {type(error).__name__}: {error}", _LOOK)
+            self._give_up(
+                PotentialError(f"a relaxation process failed: {type(error).__name__}: {error}", _LOOK)
+            )
 
-    def _relax(self, task: dict[str, Any]) -> RelaxOutcome:
+    def _begin(self, task: RelaxTask) -> None:
+        self._in_work.append(task.key)
         if self._process is None:
-            self._process = self._start()
-            if self._closed:
-                self._process.kill()
-            if not self._ask(self._process, None, START_LIMIT_S):
-                code, last_words = self._reap()
-                raise PotentialError(f"no relaxation process starts: exit status {code}: {last_words}", _LOOK)
-        reply = self._ask(self._process, task, self._time_limit_s)
-        if reply is None:
-            return self._died()
-        if self._timed_out:  # it answered as its time ran out, and was killed
-            self._reap()
-        return RelaxOutcome.model_validate(reply["outcome"])
+            self._start()
+        if self._process is not None and self._process.stdin is not None:
+            # one that is dead is heard of by its silence
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.write(json.dumps(task.document(), allow_nan=False) + "\n")
+                self._process.stdin.flush()
 
-    def _ask(
-        self, process: subprocess.Popen[str], task: dict[str, Any] | None, limit_s: float
-    ) -> dict[str, Any] | None:
-        if process.stdin is None or process.stdout is None:
-            return None
-        expired = threading.Event()
-
-        def expire() -> None:
-            expired.set()
-            process.kill()
-
-        timer = threading.Timer(limit_s, expire)
-        timer.start()
-        try:
-            if task is not None:
-                _send(process.stdin, task)
-            line = process.stdout.readline()
-            return json.loads(line) if line.endswith("\n") else None
-        except (BrokenPipeError, json.JSONDecodeError):
-            return None
-        finally:
-            timer.cancel()
-            timer.join()
-            self._timed_out = expired.is_set()
-
-    def _died(self) -> RelaxOutcome:
-        code, last_words = self._reap()
-        if self._timed_out:
-            kind, detail = FailureKind.TIME_OUT, f"over {self._time_limit_s:g} s"
-        else:
-            kind = FailureKind.WORKER_DIED
+    def _hear(self, line: str) -> None:
+        if not line.endswith("\n"):
+            code, last_words = self._reap()
             detail = f"its process died, exit status {code}: {last_words}".rstrip(": ")
-        return RelaxOutcome(verdict=Verdict(kind=kind, stage="relax", detail=detail))
+            self._lose(verdict(FailureKind.WORKER_DIED, detail))
+            return
+        message = json.loads(line)
+        if "outcome" in message:
+            self._in_work.remove(message["key"])
+            outcome = RelaxOutcome.model_validate(message["outcome"])
+            self._events.put(Ended(self, message["key"], outcome))
 
-    def _start(self) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "matsearch.relax.worker", self._potential.name]
-        if self._potential.version:
-            command.append(self._potential.version)
+    def _lose(self, why: Verdict) -> None:
+        self._reap()
+        keys, self._in_work = tuple(self._in_work), []
+        if keys:
+            self._events.put(Lost(self, keys, why))
+
+    def _give_up(self, error: PotentialError) -> None:
+        self._reap()
+        self._in_work = []
+        self._events.put(Unusable(self, error))
+
+    def _start(self) -> None:
+        """Start the process and wait until it has its weights.
+
+        Raises
+        ------
+        PotentialError
+            If it does not come to that.
+        """
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
         # its own session: Ctrl-C is for the driver, which then closes the worker's input
-        return subprocess.Popen(
-            command,
+        process = self._process = subprocess.Popen(
+            [sys.executable, "-m", "matsearch.relax.worker", json.dumps(self._setup)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -133,6 +168,24 @@ class WorkerThread:
             env={**os.environ, **dict.fromkeys(_THREAD_VARIABLES, "1")},
             start_new_session=True,
         )
+        if self._closed:
+            process.kill()
+        timer = threading.Timer(START_LIMIT_S, process.kill)
+        timer.start()
+        ready = process.stdout.readline() if process.stdout else ""
+        timer.cancel()
+        if not ready.endswith("\n"):
+            code, last_words = self._reap()
+            raise PotentialError(f"no relaxation process starts: exit status {code}: {last_words}", _LOOK)
+        threading.Thread(target=self._listen, args=(process,), daemon=True).start()
+
+    def _listen(self, process: "subprocess.Popen[str]") -> None:
+        line = "\n"
+        with contextlib.suppress(ValueError, OSError):  # its pipe was closed when it was reaped
+            while line.endswith("\n") and process.stdout is not None:
+                line = process.stdout.readline()
+                if self._process is process:
+                    self._inbox.put(line)
 
     def _reap(self) -> tuple[int | None, str]:
         process, self._process = self._process, None
@@ -154,8 +207,3 @@ class WorkerThread:
             errors.seek(max(0, size - 2000))
             lines = errors.read().decode("utf-8", "replace").strip().splitlines()
         return lines[-1][:300] if lines else ""
-
-
-def _send(stream: IO[str], task: dict[str, Any]) -> None:
-    stream.write(json.dumps(task, allow_nan=False) + "\n")
-    stream.flush()

@@ -1,7 +1,9 @@
 """The relax stage: a batch of candidates in, the same candidates relaxed or ended out. Nothing is computed twice."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from pymatgen.core import Structure
 
 from matsearch.core.config import RelaxSection
 from matsearch.core.faults import boundary
@@ -9,9 +11,10 @@ from matsearch.core.progress import report
 from matsearch.core.protocols import PotentialInfo, ResultCache
 from matsearch.core.records import Candidate, RelaxOutcome
 from matsearch.core.verdict import MAX_TRANSIENT_RETRIES, FailureKind, Verdict
-from matsearch.crystal.canonical import sorted_sites
-from matsearch.relax.engine import Engine, RelaxTask
-from matsearch.relax.single import relax_key
+from matsearch.crystal.canonical import sorted_sites, structure_key
+from matsearch.crystal.standard import standard_cell
+from matsearch.relax.engine import Engine
+from matsearch.relax.task import Aim, RelaxTask, relax_key, static_key
 
 
 def relax(
@@ -21,6 +24,7 @@ def relax(
     engine: Engine,
     cache: ResultCache,
     owner: str,
+    aims: Mapping[str, Aim] | None = None,
 ) -> list[Candidate]:
     """Relax the living candidates of a batch, each distinct structure once.
 
@@ -30,43 +34,66 @@ def relax(
         Asked first; every result is committed to it as soon as it is there.
     owner : str
         The campaign, for counting the work begun.
+    aims : mapping of str to Aim, optional
+        By candidate id: what the relaxation is for. Without one it runs to its end.
 
     Returns
     -------
     list of Candidate
         Same length, order and ids.
     """
-    keys = {
-        c.candidate_id: relax_key(c.structure_key, info, settings)
+    aims = aims or {}
+    tasks = {
+        c.candidate_id: _relaxation(c.structure, info, settings, aims.get(c.candidate_id, Aim()))
         for c in batch
-        if c.alive and c.structure_key
+        if c.alive and c.structure is not None
     }
-    outcomes = _from_cache(cache, list(keys.values()))
-    tasks = _missing_tasks(batch, keys, outcomes, settings)
-    gone = {key for key, n in cache.transient_counts(tasks).items() if n > MAX_TRANSIENT_RETRIES}
+    outcomes = carry_out_tasks(tasks.values(), engine, cache, owner)
+    return [_apply(c, outcomes[tasks[c.candidate_id].key]) if c.candidate_id in tasks else c for c in batch]
+
+
+def evaluate(
+    structures: Mapping[str, Structure],
+    info: PotentialInfo,
+    settings: RelaxSection,
+    engine: Engine,
+    cache: ResultCache,
+    owner: str,
+) -> dict[str, RelaxOutcome]:
+    """Return one evaluation of each structure as it is, by the names given: a relaxation of no steps, or a verdict."""
+    tasks = {
+        name: RelaxTask(
+            key=static_key(structure_key(structure), info),
+            structure=sorted_sites(structure),
+            settings=settings,
+            static=True,
+        )
+        for name, structure in structures.items()
+    }
+    outcomes = carry_out_tasks(tasks.values(), engine, cache, owner)
+    return {name: outcomes[task.key] for name, task in tasks.items()}
+
+
+def carry_out_tasks(
+    tasks: Iterable[RelaxTask], engine: Engine, cache: ResultCache, owner: str
+) -> dict[str, RelaxOutcome]:
+    """Return the outcome of each task by key, computed only where the cache has none."""
+    by_key = {task.key: task for task in tasks}
+    known = cache.get_results(by_key)
+    outcomes = {key: RelaxOutcome.model_validate(document) for key, document in known.items()}
+    missing = {key: task for key, task in by_key.items() if key not in outcomes}
+    gone = {key for key, n in cache.transient_counts(missing).items() if n > MAX_TRANSIENT_RETRIES}
     outcomes |= {key: _gave_up() for key in gone}
     outcomes |= _compute_until_settled(
-        {k: t for k, t in tasks.items() if k not in gone}, engine, cache, owner
+        {k: t for k, t in missing.items() if k not in gone}, engine, cache, owner
     )
-    return [_apply(c, outcomes[keys[c.candidate_id]]) if c.candidate_id in keys else c for c in batch]
+    return outcomes
 
 
-def _from_cache(cache: ResultCache, keys: list[str]) -> dict[str, RelaxOutcome]:
-    return {key: RelaxOutcome.model_validate(document) for key, document in cache.get_results(keys).items()}
-
-
-def _missing_tasks(
-    batch: Sequence[Candidate],
-    keys: dict[str, str],
-    outcomes: dict[str, RelaxOutcome],
-    settings: RelaxSection,
-) -> dict[str, RelaxTask]:
-    tasks: dict[str, RelaxTask] = {}
-    for candidate in batch:
-        key = keys.get(candidate.candidate_id)
-        if key and candidate.structure is not None and key not in outcomes and key not in tasks:
-            tasks[key] = RelaxTask(key=key, structure=sorted_sites(candidate.structure), settings=settings)
-    return tasks
+def _relaxation(structure: Structure, info: PotentialInfo, settings: RelaxSection, aim: Aim) -> RelaxTask:
+    cell = sorted_sites(standard_cell(structure) if settings.standard_cell else structure)
+    key = relax_key(structure_key(cell), info, settings, aim)
+    return RelaxTask(key=key, structure=cell, settings=settings, aim=aim)
 
 
 def _compute_until_settled(

@@ -1,4 +1,4 @@
-"""A relaxation process: ``python -m matsearch.relax.worker NAME [VERSION]``, JSON lines in and out.
+"""A relaxation process: ``python -m matsearch.relax.worker SETUP``, JSON lines in and out.
 
 JSON and not pickle, a program and not a fork: nothing it reads is executed, the caller's ``__main__`` is never run
 again, and any Python can serve. It ends by itself when its standard input closes, so it never outlives its parent.
@@ -10,14 +10,33 @@ import queue
 import sys
 import threading
 import warnings
-from typing import IO, Any
+from collections.abc import Iterator, Sequence
+from typing import IO, TYPE_CHECKING, Any
 
-from matsearch.core.config import RelaxSection
-from matsearch.core.protocols import Potential
-from matsearch.core.records import RelaxOutcome
-from matsearch.core.structures import decode_structure
-from matsearch.potentials import load_potential
-from matsearch.relax.single import relax_contained
+from matsearch.core.config import PotentialSection
+from matsearch.core.labels import Labels
+from matsearch.core.protocols import Evaluator
+from matsearch.core.verdict import Verdict
+from matsearch.potentials import load_from
+from matsearch.potentials.evaluators import evaluator_of
+from matsearch.relax.lanes import Lanes
+from matsearch.relax.task import RelaxTask
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+
+class Beating:
+    """An evaluator that says before each pass that the process is alive."""
+
+    def __init__(self, evaluator: Evaluator, replies: IO[str]) -> None:
+        self._evaluator = evaluator
+        self._replies = replies
+
+    def evaluate(self, batch: Sequence["Atoms"]) -> list[Labels | Verdict]:
+        """Return the labels of each geometry."""
+        _write(self._replies, {"alive": len(batch)})
+        return self._evaluator.evaluate(batch)
 
 
 def main(arguments: list[str]) -> None:
@@ -26,27 +45,31 @@ def main(arguments: list[str]) -> None:
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     warnings.simplefilter("ignore")
+    setup = json.loads(arguments[0])
     tasks = _read_in_background(sys.stdin)
-    potential = load_potential(arguments[0], arguments[1] if len(arguments) > 1 else None)
-    calculator = potential.calculator()
+    potential = load_from(PotentialSection.model_validate(setup["potential"]))
+    evaluator = Beating(evaluator_of(potential), replies)
+    lanes = Lanes(evaluator, potential.info, setup["max_atoms"], setup["time_limit_s"])
     _write(replies, {"ready": True})
+    for key, outcome in lanes.run(_arriving(tasks, lanes)):
+        _write(replies, {"key": key, "outcome": outcome.document()})
+
+
+def _arriving(tasks: "queue.SimpleQueue[RelaxTask]", lanes: Lanes) -> Iterator[RelaxTask | None]:
+    """Yield tasks as they come, None where there is none at the moment and something else to do."""
     while True:
-        task = tasks.get()
-        _write(replies, {"outcome": _serve(task, potential, calculator).document()})
+        try:
+            yield tasks.get(block=not lanes.busy)
+        except queue.Empty:
+            yield None
 
 
-def _serve(task: dict[str, Any], potential: Potential, calculator: Any) -> RelaxOutcome:
-    structure = decode_structure(task["structure"])
-    settings = RelaxSection.model_validate(task["settings"])
-    return relax_contained(structure, calculator, potential.info, settings, task["key"])
-
-
-def _read_in_background(stream: IO[str]) -> queue.SimpleQueue[dict[str, Any]]:
-    tasks: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+def _read_in_background(stream: IO[str]) -> "queue.SimpleQueue[RelaxTask]":
+    tasks: queue.SimpleQueue[RelaxTask] = queue.SimpleQueue()
 
     def read() -> None:
         for line in stream:
-            tasks.put(json.loads(line))
+            tasks.put(RelaxTask.model_validate(json.loads(line)))
         os._exit(0)
 
     threading.Thread(target=read, daemon=True).start()

@@ -40,7 +40,7 @@ ROW = {
     ),
     *("formation_energy_per_atom", "energy_per_atom", "known_phase", "match", "flags"),
 }
-VERBS = ("run", "status", "top", "show", "export", "doctor", "init", "debug", "config", "references")
+VERBS = ("run", "status", "top", "show", "export", "doctor", "init", "debug", "config", "references", "potentials")
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,8 @@ def test_progress_is_json_lines_where_there_is_no_terminal(done):
     names = [event["event"] for event in events]
     assert names[0] == "campaign"
     assert names.count("proposed") == names.count("generation") == 2
-    assert names.count("relaxed") == done.document["funnel"]["unique"]
+    # the same crystal in another cell is another structure, but not another relaxation
+    assert 0 < names.count("relaxed") <= done.document["funnel"]["unique"]
     assert events[-1]["event"] == "generation"
     assert events[-1]["relaxed"] <= events[-1]["asked"] == 5
 

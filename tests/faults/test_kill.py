@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from matsearch.core.structures import decode_structure
+from matsearch.crystal.canonical import structure_key
+from matsearch.crystal.standard import standard_cell
 from tests.commands import commands_in, run_toy, sets, stored, uri, wait_until, work_of, workers_in
 
 TINY = {"population__proposals": 4, "budget__generations": 2}
@@ -100,7 +103,8 @@ def in_flight(store):
 def check_ledger(store, answer, lost):
     """Every distinct crystal was relaxed to a result once; what was lost was begun and never ended."""
     results, work = ledger(store)
-    distinct = {c["structure_key"] for c in answer.candidates if c["structure_key"]}
+    proposed = [decode_structure(c["structure"]) for c in answer.candidates if c["structure_key"]]
+    distinct = {structure_key(standard_cell(structure)) for structure in proposed}
     finished = [key for key, begun, end in work.values() if end == "finished" and begun]
     assert sorted(finished) == sorted(results)
     assert all(work[attempt][0] == key for key, (attempt, _) in results.items())

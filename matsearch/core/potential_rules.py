@@ -1,0 +1,69 @@
+"""What the keys of the section ``potential`` may say together."""
+
+from typing import TYPE_CHECKING
+
+from matsearch.core.schemes import schemes
+
+if TYPE_CHECKING:
+    from matsearch.core.config import PotentialSection
+
+IMPORT_PATH = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$"
+WEIGHTS = "{weights}"
+"""An argument of a calculator that stands for the path of the file of weights."""
+
+
+def check_potential(section: "PotentialSection") -> None:
+    """Refuse keys that contradict each other.
+
+    Raises
+    ------
+    ValueError
+        Naming the key, the value and the remedy.
+    """
+    if section.name == "ase":
+        _check_calculator(section)
+    elif section.calculator is not None:
+        raise ValueError(f"calculator {section.calculator!r} is for name: ase, not for {section.name!r}")
+    elif section.arguments:
+        raise ValueError(f"arguments {sorted(section.arguments)} are for name: ase, not for {section.name!r}")
+    if section.sha256 is not None and section.weights is None:
+        raise ValueError(f"sha256 {section.sha256[:12]}... is that of a file: give weights too")
+    if section.python is not None and not section.allow_import:
+        raise ValueError(f"python {section.python!r} is a program: set allow_import: true if it may run")
+
+
+def known_scheme(scheme_id: str | None) -> str | None:
+    """Return a scheme's id if it is one."""
+    if scheme_id is not None and scheme_id not in schemes():
+        raise ValueError(f"unknown energy scheme, known: {', '.join(sorted(schemes()))}")
+    return scheme_id
+
+
+def known_elements(symbols: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """Return element symbols sorted, each once."""
+    from pymatgen.core import Element
+
+    for symbol in symbols or ():
+        if not Element.is_valid_symbol(symbol) or symbol in {"D", "T"}:
+            raise ValueError(f"{symbol!r} is no element")
+    return None if symbols is None else tuple(sorted(set(symbols)))
+
+
+def _check_calculator(section: "PotentialSection") -> None:
+    if section.calculator is None:
+        raise ValueError("name: ase needs calculator: package.module:Name")
+    if not section.allow_import:
+        raise ValueError(
+            f"calculator {section.calculator!r} is code: set allow_import: true if it may be imported and run"
+        )
+    if section.scheme is None:
+        raise ValueError(
+            f"calculator {section.calculator!r} needs scheme: what its energies may be compared with"
+        )
+    if section.version is not None:
+        raise ValueError(f"version {section.version!r}: an ASE calculator has none, put it into arguments")
+    if (section.weights is not None) != (WEIGHTS in section.arguments.values()):
+        raise ValueError(
+            f"weights {section.weights!r} and arguments {section.arguments}: the one that takes the file must be "
+            f"'{WEIGHTS}', and only where there is one"
+        )

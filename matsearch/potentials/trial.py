@@ -1,0 +1,137 @@
+"""A potential tried on one crystal: whether its forces and its stress are derivatives of its energy."""
+
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from matsearch.core.errors import MatsearchError, PotentialError
+from matsearch.core.model import Record
+from matsearch.core.protocols import Potential
+from matsearch.crystal.limits import covalent_radius
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+STEP = 0.01
+"""Of the central differences: in angstrom, and as a strain."""
+
+TOLERANCE = 0.05
+"""Of force (eV/angstrom) and of the stress times the volume (eV): far under any mistake of sign or unit."""
+
+
+class Trial(Record):
+    """What came out.
+
+    Attributes
+    ----------
+    energy_per_atom : float
+        In eV/atom.
+    forces_fit, stress_fits : bool
+        Whether they agree with the energy's differences.
+    gives : tuple of str
+        What was given beyond the energy.
+    load_s, compute_s : float
+        Wall clock of the first geometry with all that is loaded for it, and of a further one.
+    """
+
+    formula: str
+    energy_per_atom: float
+    forces_fit: bool
+    stress_fits: bool
+    gives: tuple[str, ...]
+    load_s: float
+    compute_s: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether it can relax crystals."""
+        return self.forces_fit and self.stress_fits
+
+
+def try_potential(potential: Potential) -> Trial:
+    """Return what a potential says of distorted rock salt: NaCl, or two of its elements where it does not know those.
+
+    Raises
+    ------
+    PotentialError
+        If it cannot be loaded or cannot compute that.
+    """
+    atoms = _rock_salt(potential.info.elements)
+    try:
+        return _tried(potential, atoms)
+    except MatsearchError:
+        raise
+    except Exception as error:
+        raise PotentialError(
+            f"{potential.info.name} {potential.info.version} cannot compute {atoms.get_chemical_formula()}: "
+            f"{type(error).__name__}: {' '.join(str(error).split())}",
+            "state the elements that it knows as potential.elements, or mend it",
+        ) from error
+
+
+def _tried(potential: Potential, atoms: "Atoms") -> Trial:
+    began = time.perf_counter()
+    atoms.calc = potential.calculator()
+    energy = float(atoms.get_potential_energy())
+    loaded = time.perf_counter()
+    forces_fit, stress_fits = _forces_fit(atoms), _stress_fits(atoms)
+    atoms.rattle(0.01, seed=1)
+    computing = time.perf_counter()
+    atoms.get_potential_energy()
+    ended = time.perf_counter()
+    given = set(atoms.calc.results) & {"forces", "stress", "magmoms", "charges"}
+    return Trial(
+        formula=atoms.get_chemical_formula(),
+        energy_per_atom=energy / len(atoms),
+        forces_fit=forces_fit,
+        stress_fits=stress_fits,
+        gives=tuple(sorted(given)),
+        load_s=loaded - began,
+        compute_s=ended - computing,
+    )
+
+
+def _rock_salt(elements: frozenset[str] | None) -> "Atoms":
+    from ase.build import bulk
+
+    known = sorted(elements or {"Na", "Cl"})
+    first, second = ("Na", "Cl") if {"Na", "Cl"} <= set(known) else (known[0], known[-1])
+    edge = (
+        5.64 if (first, second) == ("Na", "Cl") else 2.0 * (covalent_radius(first) + covalent_radius(second))
+    )
+    atoms = bulk("NaCl", "rocksalt", a=edge)
+    atoms.set_chemical_symbols([first, second])
+    atoms.positions[0] += (0.2, 0.1, 0.0)
+    return atoms
+
+
+def _forces_fit(atoms: "Atoms") -> bool:
+    forces = atoms.get_forces()
+    energies = []
+    for sign in (1, -1):
+        moved = atoms.copy()
+        moved.positions[0, 0] += sign * STEP
+        energies.append(_energy(moved, atoms))
+    slope = (energies[0] - energies[1]) / (2 * STEP)
+    return bool(np.isfinite(forces).all() and _agree(-slope, float(forces[0, 0])))
+
+
+def _stress_fits(atoms: "Atoms") -> bool:
+    stress = atoms.get_stress(voigt=False)
+    energies = []
+    for sign in (1, -1):
+        strained = atoms.copy()
+        strained.set_cell(atoms.cell.array * (1 + sign * STEP), scale_atoms=True)
+        energies.append(_energy(strained, atoms))
+    slope = (energies[0] - energies[1]) / (2 * STEP)
+    return bool(np.isfinite(stress).all() and _agree(slope, float(np.trace(stress) * atoms.get_volume())))
+
+
+def _energy(changed: "Atoms", atoms: "Atoms") -> float:
+    changed.calc = atoms.calc
+    return float(changed.get_potential_energy())
+
+
+def _agree(a: float, b: float) -> bool:
+    return abs(a - b) <= TOLERANCE + 0.02 * abs(a)
