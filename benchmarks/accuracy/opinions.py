@@ -12,6 +12,7 @@ matcalc).
 
 import argparse
 import json
+import os
 import sys
 import time
 import warnings
@@ -19,9 +20,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from run import FILE, Reference, draws, interval, read_crystals, shown, with_interval  # first: sets the threads
+for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ[_name] = "1"
 
 import numpy as np
+from run import FILE, Reference, draws, interval, read_crystals, shown, with_interval
 from scipy.stats import rankdata
 
 from matsearch.core.errors import MatsearchError
@@ -71,7 +74,9 @@ def parsed() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("data", type=Path)
-    parser.add_argument("--potentials", nargs="+", default=PAIR, metavar="NAME:VERSION", help="The first: whose errors.")
+    parser.add_argument(
+        "--potentials", nargs="+", default=PAIR, metavar="NAME:VERSION", help="The first: whose errors."
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="Write all figures there.")
     return parser.parse_args()
 

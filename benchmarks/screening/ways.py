@@ -72,7 +72,7 @@ def _matsearch(arm: dict[str, Any], fmax: float) -> Work:
 
     execution = ExecutionSection(**arm["execution"])
     settings = RelaxSection(**{"fmax": fmax, **arm["relax"]})
-    engine = get_engine(PotentialSection(name="chgnet"), execution)
+    engine = get_engine(PotentialSection(**arm["potential"]), execution)
 
     def work(crystals: Sequence[Named]) -> Iterator[dict[str, Any]]:
         tasks = [

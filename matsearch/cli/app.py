@@ -158,13 +158,16 @@ def init(
 def debug(
     candidate_id: Annotated[str, typer.Argument(metavar="ID", help="Candidate id, or the beginning of it.")],
     stage: Annotated[str, typer.Option(help="parse, relax, hull or properties.")] = "relax",
+    allow_import: Annotated[
+        bool, typer.Option("--allow-import", help="The code that the stored campaign names may run.")
+    ] = False,
     store: Store = None,
     as_json: Json = False,
 ) -> None:
     """Take one candidate through one stage again, in this process, with its log; nothing is stored."""
     from matsearch.cli.debug import debug_candidate
 
-    debug_candidate(candidate_id, stage, store, as_json=as_json)
+    debug_candidate(candidate_id, stage, store, allow_import=allow_import, as_json=as_json)
 
 
 @config_app.command("check")

@@ -1,7 +1,7 @@
 """How things look: tables and lines for people, JSON for programs."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import typer
@@ -62,6 +62,14 @@ def print_counts(title: str, counts: Mapping[str, Any]) -> None:
     width = max((len(name) for name in counts), default=0)
     for name, number in counts.items():
         print_line(f"  {name:<{width}}  {number}")
+
+
+def print_aligned(rows: Iterable[Sequence[str]]) -> None:
+    """Print rows with their cells in columns."""
+    lines = list(rows)
+    widths = [max(len(row[i]) for row in lines) for i in range(len(lines[0]))] if lines else []
+    for row in lines:
+        print_line("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def funnel_sentence(result: SearchResult) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from matsearch.cli.console import print_json, print_line
 from matsearch.cli.lookup import find_candidate, opened
-from matsearch.core.config import parse_config
+from matsearch.core.config import SearchConfig, parse_config
 from matsearch.core.errors import InputError
 from matsearch.core.records import Candidate
 from matsearch.hull.stage import place
@@ -17,7 +17,9 @@ from matsearch.relax.engine import InProcessEngine
 from matsearch.relax.stage import relax
 
 
-def debug_candidate(candidate_id: str, stage: str, store: str | None, *, as_json: bool) -> None:
+def debug_candidate(
+    candidate_id: str, stage: str, store: str | None, *, allow_import: bool, as_json: bool
+) -> None:
     """Take one candidate through the stages up to one, the last with its log."""
     if stage not in _STAGES:
         raise InputError(f"no stage {stage!r}", f"stages are {', '.join(_STAGES)}")
@@ -26,7 +28,10 @@ def debug_candidate(candidate_id: str, stage: str, store: str | None, *, as_json
         record = repository.get_campaign(candidate.campaign_id)
     if record is None:
         raise InputError(f"campaign {candidate.campaign_id} is not in the store", "is this the right store?")
-    tools = build_tools(parse_config(record.config))
+    config = parse_config(record.config)
+    if not allow_import:
+        _refuse_code(config)
+    tools = build_tools(config)
     candidate = as_proposed(candidate)
     names = list(_STAGES)
     for name in names[: names.index(stage) + 1]:
@@ -36,6 +41,16 @@ def debug_candidate(candidate_id: str, stage: str, store: str | None, *, as_json
         print_json(candidate.document())
         return
     _print_outcome(candidate, stage)
+
+
+def _refuse_code(config: SearchConfig) -> None:
+    """Refuse what a store says to import: its author said that it may run, and that may not be its reader."""
+    for section in (config.potential, *config.opinions):
+        if section.allow_import:
+            code = section.calculator or section.python or section.weights
+            raise InputError(
+                f"the stored campaign names code to run: {code}", "add --allow-import if you trust it"
+            )
 
 
 def _parse(candidate: Candidate, tools: Tools) -> Candidate:

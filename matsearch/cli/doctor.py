@@ -17,6 +17,8 @@ OPTIONAL = {
     "jobflow-remote": "remote",
     "gpaw": "gpaw",
     "mace-torch": "mace",
+    "sevenn": "sevennet",
+    "matcalc": "matcalc",
     "torch-sim-atomistic": "torchsim",
 }
 LOW_DISK_GB = 2.0

@@ -1,9 +1,9 @@
 """``matsearch potentials``: which potentials there are, what they need, and whether they work here."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from matsearch.cli.console import print_json, print_line
+from matsearch.cli.console import print_aligned, print_json, print_line
 from matsearch.core.config import parse_config, with_overrides
 from matsearch.potentials import find_entry, load_from, potential_entries
 from matsearch.potentials.entry import PotentialEntry
@@ -18,7 +18,7 @@ def list_potentials(*, as_json: bool) -> None:
         print_json({"potentials": documents})
         return
     rows = [row for document in documents for row in _rows(document)]
-    _print_aligned([_COLUMNS, *rows])
+    print_aligned([_COLUMNS, *rows])
     for document in documents:
         if not document["installed"]:
             print_line(f"{document['name']}: {document['install']}")
@@ -33,7 +33,7 @@ def show_potential(name: str, *, as_json: bool) -> None:
     for key in ("name", "title", "gives", "licence", "package", "installed", "install"):
         print_line(f"{key:<10} {_word(document[key])}")
     titles = ("version", "scheme", "elements", "weights")
-    _print_aligned([titles, *([_word(version[key]) for key in titles] for version in document["versions"])])
+    print_aligned([titles, *([_word(version[key]) for key in titles] for version in document["versions"])])
 
 
 def check_potential(name: str, version: str | None, overrides: Mapping[str, Any], *, as_json: bool) -> None:
@@ -101,10 +101,3 @@ def _word(value: Any) -> str:
     if isinstance(value, list):
         return " ".join(value) or "-"
     return "-" if value in {None, ""} else str(value)
-
-
-def _print_aligned(rows: Iterable[Sequence[str]]) -> None:
-    lines = list(rows)
-    widths = [max(len(row[i]) for row in lines) for i in range(len(lines[0]))]
-    for row in lines:
-        print_line("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -1,10 +1,10 @@
 """``matsearch references``: which reference sets there are, what they say, and whether they can be trusted."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from matsearch.cli.console import print_counts, print_json, print_line
+from matsearch.cli.console import print_aligned, print_counts, print_json, print_line
 from matsearch.core.config import ReferenceSection
 from matsearch.core.errors import InputError, MatsearchError
 from matsearch.hull.library import ReferenceSet, find_set, library_folder, named_sets
@@ -23,7 +23,7 @@ def list_sets(*, as_json: bool) -> None:
     if as_json:
         print_json({"folder": str(library_folder()), "sets": rows, "problems": problems})
         return
-    _print_aligned([_COLUMNS, *(_cells(row) for row in rows)])
+    print_aligned([_COLUMNS, *(_cells(row) for row in rows)])
     for problem in problems:
         print_line(f"cannot be used: {problem}")
     print_line(f"Library folder: {library_folder()}")
@@ -46,7 +46,7 @@ def show_set(source: str, elements: str | None, *, as_json: bool) -> None:
         print_line(
             f"{hull['n_phases']} phases of {'-'.join(hull['elements'])}, {len(hull['stable'])} of them stable:"
         )
-        _print_aligned([(f"  {phase['formula']}", phase["phase_id"]) for phase in hull["stable"]])
+        print_aligned([(f"  {phase['formula']}", phase["phase_id"]) for phase in hull["stable"]])
 
 
 def verify_sets(sources: Sequence[str], *, as_json: bool) -> None:
@@ -141,10 +141,3 @@ def _word(value: Any) -> str:
     if value is None or value == "":
         return "-"
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
-
-
-def _print_aligned(rows: Iterable[Sequence[str]]) -> None:
-    lines = list(rows)
-    widths = [max(len(row[i]) for row in lines) for i in range(len(lines[0]))] if lines else []
-    for row in lines:
-        print_line("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())

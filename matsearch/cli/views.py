@@ -4,7 +4,7 @@ from pathlib import Path
 
 from matsearch.cli.console import print_counts, print_json, print_line, print_ranked
 from matsearch.cli.lookup import find_campaign, find_candidate, opened
-from matsearch.core.records import Candidate, OxidationStates, Relaxation
+from matsearch.core.records import Candidate, HullPlacement, OxidationStates, Relaxation
 from matsearch.crystal.ions import ion_summary
 from matsearch.export.folder import write_folder
 from matsearch.pipeline.funnel import hull_sentence
@@ -112,8 +112,18 @@ def _print_energies(candidate: Candidate) -> None:
         print_line(
             f"  above hull  {placement.energy_above_hull:+.4f} eV/atom against {placement.hull_name}: {products}"
         )
+        _print_opinions(placement)
     for name, value in candidate.properties.items():
         print_line(f"  {name}  {value.value:.4g} {value.unit}")
+
+
+def _print_opinions(placement: HullPlacement) -> None:
+    for name, energy in placement.opinions.items():
+        print_line(f"  opinion     {energy:+.4f} eV/atom by {name}")
+    for name, verdict in placement.failed_opinions.items():
+        print_line(f"  opinion     none by {name}: {verdict.kind}, {verdict.detail}")
+    if placement.energy_above_hull_uncertainty is not None:
+        print_line(f"  uncertainty {placement.energy_above_hull_uncertainty:.4f} eV/atom above hull")
 
 
 def _ions(relaxation: Relaxation, charges: OxidationStates) -> str:

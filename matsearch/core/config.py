@@ -4,14 +4,50 @@ import difflib
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from matsearch.core.errors import ConfigError
 from matsearch.core.keys import content_key
-from matsearch.core.potential_rules import IMPORT_PATH, check_potential, known_elements, known_scheme
+from matsearch.core.sections import (
+    MAX_ATOMS,
+    BudgetSection,
+    ExecutionSection,
+    Objective,
+    PopulationSection,
+    PotentialSection,
+    ProposeSection,
+    ReferenceSection,
+    RelaxSection,
+    SanitySection,
+    Section,
+    SeedSection,
+    SystemSection,
+)
+
+__all__ = [
+    "BUILT_IN",
+    "MAX_ATOMS",
+    "BudgetSection",
+    "ExecutionSection",
+    "Objective",
+    "PopulationSection",
+    "PotentialSection",
+    "ProposeSection",
+    "ReferenceSection",
+    "RelaxSection",
+    "SanitySection",
+    "SearchConfig",
+    "Section",
+    "SeedSection",
+    "SystemSection",
+    "load_config",
+    "names_entries_file",
+    "parse_config",
+    "with_overrides",
+]
 
 BUILT_IN = ("embedded", "toy")
 """Reference sets and seeds that come with matsearch."""
@@ -21,248 +57,6 @@ _NAMED_POTENTIAL = ("version", "weights", "sha256", "calculator", "arguments", "
 
 _ENTRIES = (".json", ".csv")
 _PACKED = (".gz", ".bz2", ".xz")
-
-MAX_ATOMS = 500
-"""Of a cell; larger ones are refused."""
-
-
-class Section(BaseModel):
-    """A part of a configuration: unknown keys are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class SystemSection(Section):
-    """The chemistry searched."""
-
-    elements: Annotated[
-        tuple[str, ...], Field(min_length=1, description="Element symbols, e.g. [Li, Fe, P, O].")
-    ]
-    max_atoms: Annotated[int, Field(ge=1, le=MAX_ATOMS, description="Largest proposed cell, in atoms.")] = 20
-
-    @field_validator("elements")
-    @classmethod
-    def _known_and_sorted(cls, symbols: tuple[str, ...]) -> tuple[str, ...]:
-        from pymatgen.core import Element
-
-        for symbol in symbols:
-            if not Element.is_valid_symbol(symbol) or symbol in {"D", "T"}:
-                raise ValueError(f"{symbol!r} is no element")
-        return tuple(sorted(set(symbols)))
-
-
-class PotentialSection(Section):
-    """The potential that relaxes. `matsearch potentials list` shows what there is."""
-
-    name: Annotated[
-        str,
-        Field(
-            description="chgnet, mace-mp, sevennet, matcalc, ase, or toy (no chemistry: for trying things out)."
-        ),
-    ] = "chgnet"
-    version: Annotated[
-        str | None, Field(description="For chgnet: 0.3.0, 0.2.0 or r2scan. Null: the first.")
-    ] = None
-    weights: Annotated[str | None, Field(description="File of weights, for mace-mp, sevennet and ase.")] = (
-        None
-    )
-    sha256: Annotated[
-        str | None, Field(pattern="^[0-9a-f]{64}$", description="Of that file; another one is refused.")
-    ] = None
-    calculator: Annotated[
-        str | None,
-        Field(
-            pattern=IMPORT_PATH,
-            description="For ase: package.module:Name of a calculator, or of what returns one.",
-        ),
-    ] = None
-    arguments: Annotated[
-        dict[Annotated[str, Field(min_length=1)], str | int | float | bool | None],
-        Field(description="Given to the calculator by name; '{weights}' stands for the file of weights."),
-    ] = {}
-    allow_import: Annotated[
-        bool,
-        Field(description="The code that this section names may run: calculator, pickled weights, python."),
-    ] = False
-    scheme: Annotated[str | None, Field(description="Energy scheme, where the version does not say it.")] = (
-        None
-    )
-    elements: Annotated[
-        tuple[str, ...] | None, Field(min_length=1, description="Those it was made for. Null: the scheme's.")
-    ] = None
-    python: Annotated[
-        str | None,
-        Field(description="Python interpreter of another environment, in which the potential runs."),
-    ] = None
-
-    @field_validator("scheme")
-    @classmethod
-    def _known_scheme(cls, scheme_id: str | None) -> str | None:
-        return known_scheme(scheme_id)
-
-    @field_validator("elements")
-    @classmethod
-    def _known_elements(cls, symbols: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        return known_elements(symbols)
-
-    @model_validator(mode="after")
-    def _consistent(self) -> "PotentialSection":
-        check_potential(self)
-        return self
-
-
-class RelaxSection(Section):
-    """How crystals are relaxed, and which ends are not believed."""
-
-    fmax: Annotated[float, Field(gt=0, description="Convergence of forces and cell, eV/angstrom.")] = 0.1
-    max_steps: Annotated[int, Field(ge=1, description="Optimizer steps before not_converged.")] = 300
-    optimizer: Annotated[
-        Literal["fire-lbfgs", "lbfgs", "fire"],
-        Field(description="FIRE to the basin and L-BFGS to its ground; or one of them all the way."),
-    ] = "fire-lbfgs"
-    keep_symmetry: Annotated[bool, Field(description="Keep the space group of the proposal.")] = False
-    standard_cell: Annotated[
-        bool,
-        Field(
-            description="Relax the standard primitive cell: other settings of a crystal are the same work."
-        ),
-    ] = True
-    stop_above: Annotated[
-        float | None,
-        Field(
-            description="End what cannot come under this energy above hull, eV/atom; null: end nothing early."
-        ),
-    ] = 0.5
-    stop_at_known: Annotated[
-        bool, Field(description="Near a known crystal's geometry, go on from there.")
-    ] = True
-    max_volume_ratio: Annotated[float, Field(gt=1, description="Above it: exploded (relaxed/proposed).")] = (
-        3.0
-    )
-    min_volume_ratio: Annotated[float, Field(gt=0, lt=1, description="Below it: collapsed.")] = 0.3
-    min_distance: Annotated[
-        float, Field(gt=0, description="Atoms closer than this (angstrom): overlapping.")
-    ] = 0.6
-    max_energy_per_atom: Annotated[float, Field(gt=0, description="Above |this| (eV/atom): exploded.")] = (
-        200.0
-    )
-
-
-class SanitySection(Section):
-    """What a proposal must look like before any work is spent on it."""
-
-    min_distance_ratio: Annotated[
-        float, Field(gt=0, lt=1.5, description="Shortest distance over the sum of covalent radii.")
-    ] = 0.5
-    min_volume_per_atom: Annotated[float, Field(gt=0, description="Cubic angstrom per atom.")] = 3.0
-    max_volume_per_atom: Annotated[float, Field(gt=0, description="Cubic angstrom per atom.")] = 120.0
-
-
-class ReferenceSection(Section):
-    """The hull that energies are measured against. What is null is as the set's card says."""
-
-    source: Annotated[
-        str,
-        Field(
-            description="'embedded', 'toy', another name that `matsearch references list` knows, or a file of entries "
-            "(.json or .csv, also .gz, .bz2 or .xz)."
-        ),
-    ] = "embedded"
-    scheme: Annotated[
-        str | None, Field(description="Scheme of the energies, after corrections. Without a card: required.")
-    ] = None
-    corrections: Annotated[
-        Literal["none", "mp2020", "mixing"] | None,
-        Field(description="Applied to the entries when they are read. Without a card: none."),
-    ] = None
-    software: Annotated[
-        str | None, Field(description="The code of the entries, where they do not name it, such as VASP.")
-    ] = None
-    complete: Annotated[
-        bool | None,
-        Field(
-            description="It holds every known phase of the system: 'stable' may be said. Without a card: false."
-        ),
-    ] = None
-
-
-class SeedSection(Section):
-    """Where the first parents come from."""
-
-    source: Annotated[
-        str,
-        Field(description="'embedded' (known crystals of the system), or a folder or file of CIF/POSCAR."),
-    ] = "embedded"
-    templates: Annotated[
-        bool, Field(description="Substitution may borrow patterns of other chemistries.")
-    ] = True
-    exclude: Annotated[
-        tuple[str, ...], Field(description="Formulas or ids left out of seeds and templates.")
-    ] = ()
-
-
-class ProposeSection(Section):
-    """Who proposes."""
-
-    operators: Annotated[
-        dict[Literal["substitution", "strain", "permutation"], Annotated[float, Field(ge=0)]],
-        Field(description="Relative share of each operator."),
-    ] = {"substitution": 0.6, "strain": 0.2, "permutation": 0.2}
-
-    @field_validator("operators")
-    @classmethod
-    def _some_share(cls, shares: dict[str, float]) -> dict[str, float]:
-        if sum(shares.values()) <= 0:
-            raise ValueError("at least one operator needs a share above 0")
-        return shares
-
-
-class PopulationSection(Section):
-    """Sizes of a generation."""
-
-    proposals: Annotated[int, Field(ge=1, description="Slots a generation: one proposal each.")] = 20
-    parents: Annotated[int, Field(ge=1, description="Survivors that the next generation builds on.")] = 10
-
-
-class BudgetSection(Section):
-    """When to stop. May be raised later: the campaign goes on."""
-
-    generations: Annotated[int, Field(ge=1, description="How many.")] = 5
-
-
-class Objective(Section):
-    """One quantity to optimise, in order of importance."""
-
-    name: Annotated[str, Field(description="energy_above_hull, or a property by name.")] = "energy_above_hull"
-    direction: Annotated[Literal["minimize", "maximize"], Field(description="Which way is better.")] = (
-        "minimize"
-    )
-
-
-class ExecutionSection(Section):
-    """How it is run. Changes no answer."""
-
-    workers: Annotated[
-        int | None, Field(ge=0, description="Processes; 0 is in this one; null: settings.")
-    ] = None
-    engine: Annotated[
-        Literal["auto", "processes", "batched"],
-        Field(
-            description="A pool of one-thread processes, or many crystals in one pass; auto: batched on a GPU."
-        ),
-    ] = "auto"
-    device: Annotated[str, Field(pattern="^(cpu|cuda(:[0-9]+)?)$", description="cpu, cuda or cuda:1.")] = (
-        "cpu"
-    )
-    max_batch_atoms: Annotated[
-        int | None, Field(ge=1, description="Atoms in one pass of the batched engine; null: by the device.")
-    ] = None
-    time_limit_s: Annotated[
-        float, Field(gt=0, description="Wall clock of one relaxation; then it is killed.")
-    ] = 300.0
-    batch_size: Annotated[
-        int, Field(ge=0, description="Candidates a Screen job; 0 is the whole generation.")
-    ] = 0
 
 
 class SearchConfig(Section):
@@ -275,6 +69,13 @@ class SearchConfig(Section):
     seed: Annotated[int, Field(ge=0, description="The one seed.")] = 0
     system: SystemSection
     potential: PotentialSection = PotentialSection()
+    opinions: Annotated[
+        tuple[PotentialSection, ...],
+        Field(
+            description="Other potentials asked about each relaxed crystal, at its geometry; their spread is the "
+            "uncertainty."
+        ),
+    ] = ()
     relax: RelaxSection = RelaxSection()
     sanity: SanitySection = SanitySection()
     reference: ReferenceSection = ReferenceSection()
@@ -300,9 +101,11 @@ class SearchConfig(Section):
         """Return the part that changes answers: all but description, budget and execution.
 
         Where files lie and how a potential is named are left out too: what is in them enters a campaign's identity by
-        its hash. So is the software of entries: it changes which are refused, no energy.
+        its hash. So do the other potentials asked, as a whole. The software of entries is left out because it changes
+        which are refused, no energy.
         """
-        document = self.model_dump(mode="json", exclude={"description", "budget", "execution"})
+        left_out_whole = {"description", "budget", "execution", "opinions"}
+        document = self.model_dump(mode="json", exclude=left_out_whole)
         left_out = (
             *(("potential", key) for key in _NAMED_POTENTIAL),
             ("reference", "source"),
@@ -351,8 +154,10 @@ def with_overrides(data: dict[str, Any], overrides: Mapping[str, Any]) -> dict[s
         _set(data, dotted, value)
     _make_absolute(data.get("reference"), names_entries_file)
     _make_absolute(data.get("seeds"), lambda source: source not in BUILT_IN)
-    for key in ("weights", "python"):
-        _make_absolute(data.get("potential"), bool, key)
+    others = data.get("opinions")
+    for section in (data.get("potential"), *(others if isinstance(others, list | tuple) else ())):
+        for key in ("weights", "python"):
+            _make_absolute(section, bool, key)
     return data
 
 

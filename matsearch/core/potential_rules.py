@@ -39,14 +39,14 @@ def known_scheme(scheme_id: str | None) -> str | None:
     return scheme_id
 
 
-def known_elements(symbols: tuple[str, ...] | None) -> tuple[str, ...] | None:
+def known_elements(symbols: tuple[str, ...]) -> tuple[str, ...]:
     """Return element symbols sorted, each once."""
     from pymatgen.core import Element
 
-    for symbol in symbols or ():
+    for symbol in symbols:
         if not Element.is_valid_symbol(symbol) or symbol in {"D", "T"}:
             raise ValueError(f"{symbol!r} is no element")
-    return None if symbols is None else tuple(sorted(set(symbols)))
+    return tuple(sorted(set(symbols)))
 
 
 def _check_calculator(section: "PotentialSection") -> None:

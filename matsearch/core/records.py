@@ -91,6 +91,12 @@ class HullPlacement(Record):
         Whether the hull claims to be complete for the system. Only then may a phase be called stable.
     correction_per_atom : float
         In eV/atom, added to the candidate's own energy to bring it to the hull's scale.
+    opinions : dict of str to float
+        Other potentials (name and version) and the energy above hull (eV/atom) that each gives the same geometry.
+    failed_opinions : dict of str to Verdict
+        Other potentials that were asked and have no answer, and why.
+    energy_above_hull_uncertainty : float or None
+        Sample standard deviation (eV/atom) of ``energy_above_hull`` and the opinions; None without any.
     """
 
     energy_above_hull: float
@@ -102,6 +108,9 @@ class HullPlacement(Record):
     n_phases: int
     complete: bool
     correction_per_atom: float = 0.0
+    opinions: dict[str, float] = {}
+    failed_opinions: dict[str, Verdict] = {}
+    energy_above_hull_uncertainty: float | None = None
 
 
 class PropertyValue(Record):

@@ -9,7 +9,8 @@ from matsearch.core.campaign import CampaignRecord, CampaignState
 from matsearch.core.config import SearchConfig
 from matsearch.core.faults import boundary
 from matsearch.core.keys import content_key
-from matsearch.core.protocols import Repository
+from matsearch.core.protocols import Potential, Repository
+from matsearch.pipeline.opinions import opinions_key
 from matsearch.pipeline.tools import Tools, build_tools
 
 PACKAGES = ("matsearch", "pymatgen", "ase", "chgnet", "torch", "numpy", "jobflow")
@@ -36,19 +37,22 @@ def open_campaign(config: SearchConfig, repository: Repository) -> CampaignRecor
 
 
 def campaign_id(config: SearchConfig, tools: Tools) -> str:
-    """Return the id: name and 8 hex digits over physics, weights, hull and seeds."""
+    """Return the id: name and 8 hex digits over physics, weights, opinions where some are asked, hull and seeds."""
     hull = tools.hull.info
+    others = {"opinions": opinions_key(tools.opinions)} if tools.opinions else {}
     key = config.physics_key(
         potential=tools.potential.info.sha256,
         hull=content_key("hull/1", [hull.sha256, hull.scheme_id, hull.corrections, hull.complete]),
         seeds=tools.seeds_key,
+        **others,
     )
     return f"{config.name}-{key[:8]}"
 
 
 def changed_settings(config: SearchConfig, other: CampaignRecord) -> list[str]:
     """Return the dotted keys in which a stored campaign's physics differ from a configuration's."""
-    mine, theirs = _flat(config.physics()), _flat(other.config)
+    asked = config.model_dump(mode="json", include={"opinions"})
+    mine, theirs = _flat(config.physics() | asked), _flat({"opinions": []} | other.config)
     return sorted(key for key in mine.keys() | theirs.keys() if key in mine and mine[key] != theirs.get(key))
 
 
@@ -75,13 +79,18 @@ def _new_record(config: SearchConfig, tools: Tools) -> CampaignRecord:
             "python": platform.python_version(),
             "platform": platform.platform(),
             "packages": {name: installed_version(name) for name in PACKAGES},
-            "potential": tools.potential.info.model_dump(mode="json", exclude={"elements"}),
+            "potential": _who(tools.potential),
+            "opinions": [_who(potential) for potential in tools.opinions],
             "hull": tools.hull.info.document(),
             "seeds": tools.seeds_key,
         },
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         state=CampaignState(campaign_id=identity, parents=tools.seeds),
     )
+
+
+def _who(potential: Potential) -> dict[str, Any]:
+    return potential.info.model_dump(mode="json", exclude={"elements"})
 
 
 def installed_version(package: str) -> str | None:

@@ -54,12 +54,17 @@ class SearchResult:
     def rows(self, n: int | None = None) -> list[dict[str, Any]]:
         """Return the table of the best ``n`` crystals (all of them by default) as JSON types.
 
-        Ions and moments are columns where any candidate of the campaign was asked for its charges.
+        Ions and moments are columns where any candidate of the campaign was asked for its charges, the uncertainty of
+        the energy above hull (eV/atom) where it asks other potentials.
         """
-        best = enumerate(self.ranked[:n], start=1)
-        if all(candidate.oxidation_states is None for candidate in self.candidates):
-            return [row(i, candidate) for i, candidate in best]
-        return [{**row(i, candidate), **charge_columns(candidate)} for i, candidate in best]
+        asked_others = bool(self.record.config.get("opinions"))
+        asked_charges = any(candidate.oxidation_states is not None for candidate in self.candidates)
+        return [
+            row(i, candidate)
+            | (uncertainty_column(candidate) if asked_others else {})
+            | (charge_columns(candidate) if asked_charges else {})
+            for i, candidate in enumerate(self.ranked[:n], start=1)
+        ]
 
     def to_dataframe(self) -> "DataFrame":
         """Return the ranked table as a pandas DataFrame."""
@@ -93,6 +98,12 @@ def row(rank: int, candidate: Candidate) -> dict[str, Any]:
         "match": _match_word(candidate),
         "flags": " ".join(candidate.flags),
     }
+
+
+def uncertainty_column(candidate: Candidate) -> dict[str, float | None]:
+    """Return the uncertainty of the energy above hull in eV/atom; None where no other potential has an answer."""
+    placement = candidate.placement
+    return {"energy_above_hull_uncertainty": placement.energy_above_hull_uncertainty if placement else None}
 
 
 def charge_columns(candidate: Candidate) -> dict[str, str | None]:

@@ -15,6 +15,7 @@ from matsearch.hull.stage import place
 from matsearch.parse.sanity import check_sanity
 from matsearch.pipeline.aims import aims_of
 from matsearch.pipeline.knowledge import mark_all
+from matsearch.pipeline.opinions import ask_others
 from matsearch.pipeline.tools import Tools
 from matsearch.properties.charges import with_charges
 from matsearch.relax.engine import get_engine
@@ -52,6 +53,7 @@ def screen(batch: Sequence[Candidate], tools: Tools, cache: ResultCache, owner: 
     aims = aims_of(screened, tools)
     screened = relax(screened, tools.potential.info, config.relax, engine, cache, owner, aims)
     screened = place(screened, tools.hull, tools.potential.info.elements)
+    screened = ask_others(screened, tools, cache, owner)
     for evaluator in tools.evaluators:
         screened = evaluator.evaluate(screened)
     screened = with_charges(screened)

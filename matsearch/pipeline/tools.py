@@ -16,6 +16,7 @@ from matsearch.crystal.files import read_structures
 from matsearch.crystal.known import EmbeddedPhase, embedded_set
 from matsearch.hull.library import reference_files
 from matsearch.hull.sources import load_hull
+from matsearch.pipeline.opinions import load_opinions
 from matsearch.potentials import load_from
 from matsearch.properties import evaluators_for
 from matsearch.propose.operator_proposer import OperatorProposer
@@ -29,6 +30,7 @@ class Tools:
     config: SearchConfig
     limits: Limits
     potential: Potential
+    opinions: tuple[Potential, ...]
     hull: ReferenceHull
     evaluators: tuple[PropertyEvaluator, ...]
     selector: Selector
@@ -69,11 +71,13 @@ def _build(text: str, stamps: tuple[tuple[str, int, int], ...]) -> Tools:  # noq
             "take them out, or choose another potential",
         )
     seeds, templates = _seeds(config, frozenset(elements))
+    hull = load_hull(config.reference, elements, potential.info.scheme_id)
     return Tools(
         config=config,
         limits=Limits(elements=elements, max_atoms=config.system.max_atoms),
         potential=potential,
-        hull=load_hull(config.reference, elements, potential.info.scheme_id),
+        opinions=load_opinions(config, potential.info, hull.info),
+        hull=hull,
         evaluators=tuple(evaluators_for([o.name for o in config.objectives])),
         selector=BestSelector(config.objectives),
         proposer=OperatorProposer({str(name): share for name, share in config.propose.operators.items()}),
@@ -86,7 +90,7 @@ def _build(text: str, stamps: tuple[tuple[str, int, int], ...]) -> Tools:  # noq
 def _stamps(config: SearchConfig) -> tuple[tuple[str, int, int], ...]:
     """Return path, time and size of the files that a configuration names: a changed file is read again."""
     seeds = [] if config.seeds.source in BUILT_IN else [Path(config.seeds.source)]
-    weights = [Path(config.potential.weights)] if config.potential.weights else []
+    weights = [Path(p.weights) for p in (config.potential, *config.opinions) if p.weights]
     files = [
         *reference_files(config.reference.source),
         *(path for path in weights if path.is_file()),

@@ -15,7 +15,7 @@ from matsearch.relax.lanes import Lanes
 from matsearch.relax.pool import PASS_ATOMS, ProcessEngine
 from matsearch.relax.task import RelaxTask
 
-GPU_BATCH_ATOMS = 4096
+GPU_PASS_ATOMS = 4096
 """A first guess that running out of memory halves."""
 
 
@@ -104,8 +104,8 @@ def close_engines() -> None:
 
 def _new_engine(potential: PotentialSection, execution: ExecutionSection) -> Engine:
     on_gpu = execution.device != "cpu"
+    max_atoms = execution.max_batch_atoms or (GPU_PASS_ATOMS if on_gpu else PASS_ATOMS)
     if execution.engine == "batched" or (execution.engine == "auto" and on_gpu):
-        max_atoms = execution.max_batch_atoms or (GPU_BATCH_ATOMS if on_gpu else PASS_ATOMS)
         return BatchedEngine(potential, execution.device, max_atoms, execution.time_limit_s)
     if on_gpu:
         raise ConfigError(
@@ -113,6 +113,6 @@ def _new_engine(potential: PotentialSection, execution: ExecutionSection) -> Eng
             "set execution.engine: batched, or execution.device: cpu",
         )
     workers = next(n for n in (execution.workers, Settings().workers, usable_cores()) if n is not None)
-    return (
-        ProcessEngine(potential, workers, execution.time_limit_s) if workers else InProcessEngine(potential)
-    )
+    if workers == 0:
+        return InProcessEngine(potential)
+    return ProcessEngine(potential, workers, execution.time_limit_s, max_atoms)

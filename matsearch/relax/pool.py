@@ -25,13 +25,17 @@ class ProcessEngine:
         Number of processes; they start with the first task.
     time_limit_s : float
         Wall clock of one relaxation, its process's start apart.
+    max_atoms : int
+        In one pass; 1 is one crystal after another.
     """
 
-    def __init__(self, potential: PotentialSection, workers: int, time_limit_s: float) -> None:
+    def __init__(
+        self, potential: PotentialSection, workers: int, time_limit_s: float, max_atoms: int = PASS_ATOMS
+    ) -> None:
         loaded = load_from(potential)
         # which crystals meet in a pass is a matter of timing, and must not decide what becomes of them
         together = isinstance(loaded, BatchedPotential) and loaded.company_invariant
-        self._max_atoms = PASS_ATOMS if together else 1
+        self._max_atoms = max_atoms if together else 1
         self._make_worker = partial(Worker, potential, time_limit_s, self._max_atoms)
         self._n_workers = workers
         self._hire()

@@ -20,7 +20,7 @@ from matsearch.relax.coordinates import CellCoordinates, residual
 from matsearch.relax.guards import check_distances, check_limits, check_numbers, verdict
 from matsearch.relax.optimizers import Fire, Lbfgs, Optimizer
 from matsearch.relax.prospects import KnownCrystals, Prospects, to_structure
-from matsearch.relax.symmetry import find_symmetry
+from matsearch.relax.symmetry import take_symmetry
 from matsearch.relax.task import RelaxTask
 
 SETTLED = 0.3
@@ -47,7 +47,8 @@ def walk(task: RelaxTask, info: PotentialInfo) -> Walk:
     """
     atoms = to_atoms(task.structure)
     settings, volume = task.settings, atoms.get_volume()
-    path = _Path(atoms, settings)
+    keep_symmetry = settings.keep_symmetry and not task.static
+    path = _Path(atoms, settings, keep_symmetry)
     prospects, known = Prospects(task.aim.ceiling), KnownCrystals(task.aim.known)
     first: float | None = None
     for step in range(settings.max_steps + 1):
@@ -75,7 +76,7 @@ def walk(task: RelaxTask, info: PotentialInfo) -> Walk:
         twin = known.nearest(atoms, step, force)
         if twin is not None:
             volume *= len(twin) / len(atoms)
-            atoms, path = twin, _Path(twin, settings)
+            atoms, path = twin, _Path(twin, settings, keep_symmetry)
         else:
             path.advance(labels, force)
     return _end(FailureKind.NOT_CONVERGED, f"fmax {force:.3f} eV/A after {settings.max_steps} steps")
@@ -84,9 +85,9 @@ def walk(task: RelaxTask, info: PotentialInfo) -> Walk:
 class _Path:
     """Where to go from here: FIRE to a basin and L-BFGS to its ground, or one of them all the way."""
 
-    def __init__(self, atoms: Atoms, settings: RelaxSection) -> None:
+    def __init__(self, atoms: Atoms, settings: RelaxSection, keep_symmetry: bool) -> None:
         self._atoms = atoms
-        self._symmetry = find_symmetry(atoms) if settings.keep_symmetry else None
+        self._symmetry = take_symmetry(atoms) if keep_symmetry else None
         self._approaching = settings.optimizer == "fire-lbfgs"
         self._steps = 0
         if settings.optimizer == "lbfgs":

@@ -35,6 +35,8 @@ ROW = {
         "spacegroup",
         "n_atoms",
         "energy_above_hull",
+        "ions",
+        "moments",
         "generation",
         "operator",
     ),
