@@ -41,7 +41,8 @@ def tables() -> str:
     for key, section in sections.items():
         if section is not None:
             title = f"{key} (a list)" if schema["properties"][key].get("type") == "array" else key
-            parts += [f"\n### {title}\n", f"{section['description'].strip()}\n"]
+            about = schema["properties"][key].get("description", section["description"])
+            parts += [f"\n### {title}\n", f"{about.strip()}\n"]
             parts.append(_table(section["properties"], section.get("required", [])))
     return "\n".join(parts)
 

@@ -17,6 +17,7 @@ from matsearch.core.schemes import MP_GGA_RAW, get_scheme
 from matsearch.potentials.ase_calculators import ASEPotential
 from matsearch.potentials.entry import PotentialEntry, Version
 from matsearch.potentials.looking import describe, file_sha256, given_weights
+from matsearch.potentials.torchsim import TorchSimModel, TorchSimPotential, usable
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,15 @@ class Library:
     locate : str or None
         Import path of the function from a model's name to its file, which may download it; None where there is no
         such file, so that the model's parameters are hashed.
+    torch_sim : TorchSimModel or None
+        Its model for torch-sim, which then computes many crystals in one pass, where torch-sim is installed.
     """
 
     calculator: str
     model: str
     arguments: dict[str, Any]
     locate: str | None = None
+    torch_sim: TorchSimModel | None = None
 
     def __call__(self, section: PotentialSection, entry: PotentialEntry) -> Potential:
         """Return the potential of a section; of a version, or of a file of weights."""
@@ -52,7 +56,10 @@ class Library:
         else:
             model, sha256 = self._pretrained(section, entry, str(version))
         setup = {"calculator": self.calculator, "arguments": {self.model: model, **self.arguments}}
-        return _potential(section, entry, version or Path(model).name, sha256, scheme_id, setup)
+        info = _info(section, entry, version or Path(model).name, sha256, scheme_id)
+        if self.torch_sim and section.python is None and usable():
+            return TorchSimPotential(info, setup, self.torch_sim)
+        return _potential(section, info, setup)
 
     def _pretrained(self, section: PotentialSection, entry: PotentialEntry, version: str) -> tuple[str, str]:
         setup: dict[str, Any] = {"calculator": self.calculator}
@@ -76,25 +83,15 @@ def _load_ase(section: PotentialSection, entry: PotentialEntry) -> Potential:
     path = given_weights(section, entry) if section.weights is not None else None
     weights = file_sha256(path, section.sha256) if path else None
     arguments = {k: str(path) if v == WEIGHTS else v for k, v in section.arguments.items()}
-    return _potential(
-        section,
-        entry,
-        calculator,
-        content_key("ase/1", [calculator, section.arguments, code, weights]),
-        str(section.scheme),
-        {"calculator": calculator, "arguments": arguments},
-    )
+    sha256 = content_key("ase/1", [calculator, section.arguments, code, weights])
+    info = _info(section, entry, calculator, sha256, str(section.scheme))
+    return _potential(section, info, {"calculator": calculator, "arguments": arguments})
 
 
-def _potential(
-    section: PotentialSection,
-    entry: PotentialEntry,
-    version: str,
-    sha256: str,
-    scheme_id: str,
-    setup: dict[str, Any],
-) -> Potential:
-    info = PotentialInfo(
+def _info(
+    section: PotentialSection, entry: PotentialEntry, version: str, sha256: str, scheme_id: str
+) -> PotentialInfo:
+    return PotentialInfo(
         name=entry.name,
         version=version,
         sha256=sha256,
@@ -102,6 +99,9 @@ def _potential(
         elements=frozenset(section.elements) if section.elements else get_scheme(scheme_id).elements,
         gives=entry.gives,
     )
+
+
+def _potential(section: PotentialSection, info: PotentialInfo, setup: dict[str, Any]) -> Potential:
     if section.python is None:
         return ASEPotential(info, setup)
     from matsearch.potentials.remote import RemotePotential
@@ -153,6 +153,10 @@ MACE_MP = PotentialEntry(
         model="model",
         arguments={"device": "cpu", "default_dtype": "float64"},
         locate="mace.calculators.foundations_models:download_mace_mp_checkpoint",
+        torch_sim=TorchSimModel(
+            model="mace.calculators.mace_torchsim:MaceTorchSimModel",
+            network=lambda calculator: calculator.models[0],
+        ),
     ),
 )
 
@@ -176,6 +180,9 @@ SEVENNET = PotentialEntry(
         model="model",
         arguments={"device": "cpu"},
         locate="sevenn.util:pretrained_name_to_path",
+        torch_sim=TorchSimModel(
+            model="sevenn.torchsim:SevenNetModel", network=lambda calculator: calculator.model
+        ),
     ),
 )
 

@@ -100,11 +100,11 @@ class Lanes:
             self._max_atoms = max(1, sum(map(len, batch)) // 2)
         return self._evaluate(batch[:half]) + self._evaluate(batch[half:])
 
-    def _within_memory(self, batch: list[Atoms]) -> list[Labels | Verdict]:
+    def _within_memory(self, batch: list[Atoms]) -> list[Labels | Verdict] | Verdict:
         try:
             return self._evaluator.evaluate(batch)
         except PotentialError as error:  # one that runs in a process of its own has lost it
-            return [verdict(FailureKind.WORKER_DIED, str(error)) for _ in batch]
+            return verdict(FailureKind.WORKER_DIED, str(error))
         except RuntimeError as error:
             if not _says_out_of_memory(error):
                 raise

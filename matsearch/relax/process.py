@@ -132,7 +132,8 @@ class Worker:
             self._lose(verdict(FailureKind.WORKER_DIED, detail))
             return
         message = json.loads(line)
-        if "outcome" in message:
+        # an answer may cross with the kill of its process, and then comes too late
+        if message.get("key") in self._in_work:
             self._in_work.remove(message["key"])
             outcome = RelaxOutcome.model_validate(message["outcome"])
             self._events.put(Ended(self, message["key"], outcome))

@@ -63,7 +63,7 @@ def evaluate(
     """Return one evaluation of each structure as it is, by the names given: a relaxation of no steps, or a verdict."""
     tasks = {
         name: RelaxTask(
-            key=static_key(structure_key(structure), info),
+            key=static_key(structure_key(structure), info, settings),
             structure=sorted_sites(structure),
             settings=settings,
             static=True,

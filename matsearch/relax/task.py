@@ -56,6 +56,7 @@ def relax_key(key: str, info: PotentialInfo, settings: RelaxSection, aim: Aim | 
     return content_key(PROTOCOL, content)
 
 
-def static_key(key: str, info: PotentialInfo) -> str:
-    """Return the content key of one evaluation."""
-    return content_key(STATIC_PROTOCOL, [key, info.sha256, info.scheme_id])
+def static_key(key: str, info: PotentialInfo, settings: RelaxSection) -> str:
+    """Return the content key of one evaluation: no setting changes it but those that refuse it."""
+    limits = [settings.min_distance, settings.max_energy_per_atom]
+    return content_key(STATIC_PROTOCOL, [key, info.sha256, info.scheme_id, limits])

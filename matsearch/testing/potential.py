@@ -1,12 +1,14 @@
-"""The contract of a Potential. Subclass it and give the fixture ``potential``."""
+"""The contracts of a Potential and of its Evaluator. Subclass them and give the fixture ``potential``."""
 
 import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
 
-from matsearch.core.protocols import Potential
+from matsearch.core.labels import Labels
+from matsearch.core.protocols import Evaluator, Potential
 from matsearch.core.schemes import get_scheme
+from matsearch.potentials.evaluators import evaluator_of
 
 
 class PotentialContract:
@@ -96,3 +98,92 @@ class PotentialContract:
             energies.append(atoms.get_potential_energy())
             atoms.positions[atom, axis] -= sign * self.step
         return float((energies[0] - energies[1]) / (2 * self.step))
+
+
+class EvaluatorContract:
+    """What every evaluator must keep: one answer a geometry, whatever else is in the pass.
+
+    Subclasses define a fixture ``potential`` and may override ``evaluator`` and ``tolerance`` (eV/atom, eV/angstrom,
+    eV/angstrom^3 and Bohr magnetons alike).
+    """
+
+    tolerance = 1e-8
+
+    @pytest.fixture
+    def potential(self) -> Potential:
+        """Return the potential whose evaluator is under test."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def evaluator(self, potential: Potential) -> Evaluator:
+        """Return the evaluator under test."""
+        return evaluator_of(potential)
+
+    @pytest.fixture
+    def batch(self) -> list[Atoms]:
+        """Return crystals of one, eight and two atoms, distorted."""
+        batch = [bulk("Cu"), bulk("NaCl", "rocksalt", a=5.7, cubic=True), bulk("MgO", "rocksalt", a=4.3)]
+        for seed, atoms in enumerate(batch):
+            atoms.rattle(0.08, seed=seed)
+        return batch
+
+    def test_is_an_evaluator_and_total(self, evaluator: Evaluator, batch: list[Atoms]) -> None:
+        """It gives one set of labels a geometry, also for none, in shapes that fit."""
+        assert isinstance(evaluator, Evaluator)
+        assert list(evaluator.evaluate([])) == []
+        for atoms, labels in zip(batch, self._labels(evaluator, batch), strict=True):
+            assert labels.forces.shape == (len(atoms), 3)
+            assert labels.stress.shape == (3, 3)
+
+    def test_keeps_the_order(self, evaluator: Evaluator, batch: list[Atoms]) -> None:
+        """Turning the batch round turns the answers round."""
+        for one, other in zip(
+            self._labels(evaluator, batch), self._labels(evaluator, batch[::-1])[::-1], strict=True
+        ):
+            self._same(one, other)
+
+    def test_company_changes_nothing(self, evaluator: Evaluator, batch: list[Atoms]) -> None:
+        """A crystal has the same labels alone, with others and twice in one pass."""
+        for atoms, together in zip(batch, self._labels(evaluator, batch), strict=True):
+            (alone,) = self._labels(evaluator, [atoms])
+            self._same(alone, together)
+            for twin in self._labels(evaluator, [atoms, atoms]):
+                self._same(alone, twin)
+
+    def test_labels_are_the_calculators(
+        self, potential: Potential, evaluator: Evaluator, batch: list[Atoms]
+    ) -> None:
+        """Energy, forces, stress and moments equal those of the ASE calculator."""
+        for atoms, labels in zip(batch, self._labels(evaluator, batch), strict=True):
+            atoms.calc = potential.calculator()
+            moments = atoms.get_magnetic_moments() if labels.magmoms is not None else None
+            calculated = Labels(
+                atoms.get_potential_energy(), atoms.get_forces(), atoms.get_stress(voigt=False), moments
+            )
+            self._same(labels, calculated)
+
+    def test_geometries_are_left_alone(self, evaluator: Evaluator, batch: list[Atoms]) -> None:
+        """Positions and cells are as before, and a second pass says the same."""
+        before = [(atoms.positions.copy(), atoms.cell.array.copy()) for atoms in batch]
+        first = self._labels(evaluator, batch)
+        for atoms, (positions, cell) in zip(batch, before, strict=True):
+            np.testing.assert_array_equal(atoms.positions, positions)
+            np.testing.assert_array_equal(atoms.cell.array, cell)
+        for one, other in zip(first, self._labels(evaluator, batch), strict=True):
+            self._same(one, other)
+
+    def _labels(self, evaluator: Evaluator, batch: list[Atoms]) -> list[Labels]:
+        found = evaluator.evaluate(batch)
+        assert len(found) == len(batch)
+        labels = [one for one in found if isinstance(one, Labels)]
+        assert len(labels) == len(batch), found
+        return labels
+
+    def _same(self, one: Labels, other: Labels) -> None:
+        n_atoms = len(one.forces)
+        assert one.energy / n_atoms == pytest.approx(other.energy / n_atoms, abs=self.tolerance)
+        for name in ("forces", "stress", "magmoms"):
+            first, second = getattr(one, name), getattr(other, name)
+            assert (first is None) == (second is None)
+            if first is not None:
+                np.testing.assert_allclose(first, second, rtol=0, atol=self.tolerance)

@@ -11,7 +11,6 @@ from pymatgen.core import Lattice, Structure
 
 from matsearch.core.thresholds import (
     FAR_GEOMETRY_FLAG,
-    NO_REWARD_FLAGS,
     TOO_GOOD,
     TOO_GOOD_FLAG,
     UNKNOWN_ELEMENT_FLAG,
@@ -49,7 +48,7 @@ def test_a_known_crystal_on_the_hull_has_no_flag():
         (5.64, TOO_GOOD - 1e-9, None, (TOO_GOOD_FLAG,)),
         (5.64, 0.0, frozenset({"Na"}), (UNKNOWN_ELEMENT_FLAG,)),
         (4.0, 0.0, SALT | {"Li"}, (FAR_GEOMETRY_FLAG,)),
-        (4.0, -2.0, frozenset(), NO_REWARD_FLAGS),
+        (4.0, -2.0, frozenset(), (FAR_GEOMETRY_FLAG, UNKNOWN_ELEMENT_FLAG, TOO_GOOD_FLAG)),
     ],
 )
 def test_each_flag_has_its_reason(length, energy, elements, flags):
