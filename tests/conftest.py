@@ -9,12 +9,19 @@ for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 os.environ["MATSEARCH_RERAISE"] = "1"
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from pymatgen.core import Structure
 
 from matsearch.testing.samples import sample_structure
 
-settings.register_profile("matsearch", deadline=None, derandomize=True, max_examples=50)
+settings.register_profile(
+    "matsearch",
+    deadline=None,
+    derandomize=True,
+    max_examples=50,
+    # a busy machine is no reason to fail
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("matsearch")
 
 

@@ -62,7 +62,7 @@ class Lanes:
             yield from self._fill(waiting)
             if not self._lanes:
                 return
-            lanes, self._lanes = self._lanes, []
+            lanes = self._next_pass()
             begun = time.monotonic()
             found = self._evaluate([lane.atoms for lane in lanes])
             atom_s = (time.monotonic() - begun) / sum(len(lane.atoms) for lane in lanes)
@@ -76,6 +76,15 @@ class Lanes:
             if task is None:
                 return
             yield from self._step(_Lane(task.key, walk(task, self._info)), None)
+
+    def _next_pass(self) -> list[_Lane]:
+        """Take the lanes of a pass; those that have no room since memory ran out wait for the one after."""
+        n, atoms = 0, 0
+        while n < len(self._lanes) and atoms < self._max_atoms:
+            atoms += len(self._lanes[n].atoms)
+            n += 1
+        taken, self._lanes = self._lanes[:n], self._lanes[n:]
+        return taken
 
     def _step(self, lane: _Lane, labels: Labels | Verdict | None) -> Iterator[tuple[str, RelaxOutcome]]:
         """Tell a relaxation its labels (None is the beginning); yield its outcome, or keep its lane."""
@@ -97,7 +106,7 @@ class Lanes:
             return [found]
         half = len(batch) // 2
         if found.kind is FailureKind.OUT_OF_MEMORY:
-            self._max_atoms = max(1, sum(map(len, batch)) // 2)
+            self._max_atoms = max(1, min(self._max_atoms, sum(map(len, batch)) // 2))
         return self._evaluate(batch[:half]) + self._evaluate(batch[half:])
 
     def _within_memory(self, batch: list[Atoms]) -> list[Labels | Verdict] | Verdict:
