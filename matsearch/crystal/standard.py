@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 from pymatgen.core import Lattice, Structure
 
-from matsearch.crystal.canonical import COORD_STEP
+from matsearch.crystal.canonical import COORD_STEP, sorted_sites
 
 SYMMETRY_PRECISION = 0.01
 """In angstrom: crystals are written with about four decimals."""
@@ -24,6 +24,7 @@ def standard_cell(structure: Structure) -> Structure:
     """
     import spglib
 
+    structure = sorted_sites(structure)  # what spglib finds depends a little on their order
     symbols = [site.specie.symbol for site in structure]
     elements = sorted(set(symbols))
     numbers = [elements.index(symbol) for symbol in symbols]

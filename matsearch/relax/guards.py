@@ -18,10 +18,8 @@ def check_numbers(labels: Labels) -> Verdict | None:
     return None
 
 
-def check_limits(
-    atoms: Atoms, labels: Labels, initial_volume: float, settings: RelaxSection
-) -> Verdict | None:
-    """Refuse exploding and collapsing cells and runaway energies."""
+def check_volume(atoms: Atoms, initial_volume: float, settings: RelaxSection) -> Verdict | None:
+    """Refuse exploding and collapsing cells; asked before the labels, for a crushed cell costs most."""
     ratio = atoms.get_volume() / initial_volume
     if ratio > settings.max_volume_ratio:
         return verdict(
@@ -31,7 +29,12 @@ def check_limits(
         return verdict(
             FailureKind.COLLAPSED, f"volume shrank to {ratio:.2f}, under {settings.min_volume_ratio}"
         )
-    energy = abs(labels.energy / len(atoms))
+    return None
+
+
+def check_energy(labels: Labels, settings: RelaxSection) -> Verdict | None:
+    """Refuse energies that no crystal has."""
+    energy = abs(labels.energy / len(labels.forces))
     if energy > settings.max_energy_per_atom:
         return verdict(
             FailureKind.EXPLODED, f"energy of {energy:.0f} eV/atom, over {settings.max_energy_per_atom}"

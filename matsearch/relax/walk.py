@@ -17,7 +17,7 @@ from matsearch.core.records import Relaxation, RelaxOutcome
 from matsearch.core.verdict import FailureKind, Verdict
 from matsearch.potentials.frames import to_atoms
 from matsearch.relax.coordinates import CellCoordinates, residual
-from matsearch.relax.guards import check_distances, check_limits, check_numbers, verdict
+from matsearch.relax.guards import check_distances, check_energy, check_numbers, check_volume, verdict
 from matsearch.relax.optimizers import Fire, Lbfgs, Optimizer
 from matsearch.relax.prospects import KnownCrystals, Prospects, to_structure
 from matsearch.relax.symmetry import take_symmetry
@@ -52,9 +52,14 @@ def walk(task: RelaxTask, info: PotentialInfo) -> Walk:
     prospects, known = Prospects(task.aim.ceiling), KnownCrystals(task.aim.known)
     first: float | None = None
     for step in range(settings.max_steps + 1):
+        failed = check_volume(atoms, volume, settings)
+        if failed is not None:
+            return RelaxOutcome(verdict=failed)
         labels = yield atoms
-        failed = _failure(atoms, labels, volume, settings)
-        if failed is not None or isinstance(labels, Verdict):
+        if isinstance(labels, Verdict):
+            return RelaxOutcome(verdict=labels)
+        failed = check_numbers(labels) or check_energy(labels, settings)
+        if failed is not None:
             return RelaxOutcome(verdict=failed)
         force = residual(atoms, labels)
         first = labels.energy / len(atoms) if first is None else first
@@ -121,12 +126,6 @@ class _End:
     step: int
     first_energy_per_atom: float
     volume: float
-
-
-def _failure(atoms: Atoms, labels: Labels | Verdict, volume: float, settings: RelaxSection) -> Verdict | None:
-    if isinstance(labels, Verdict):
-        return labels
-    return check_numbers(labels) or check_limits(atoms, labels, volume, settings)
 
 
 def _finish(task: RelaxTask, info: PotentialInfo, end: _End) -> RelaxOutcome:

@@ -42,7 +42,19 @@ ROW = {
     ),
     *("formation_energy_per_atom", "energy_per_atom", "known_phase", "match", "flags"),
 }
-VERBS = ("run", "status", "top", "show", "export", "doctor", "init", "debug", "config", "references", "potentials")
+VERBS = (
+    "run",
+    "status",
+    "top",
+    "show",
+    "export",
+    "doctor",
+    "init",
+    "debug",
+    "config",
+    "references",
+    "potentials",
+)
 
 
 @pytest.fixture(scope="module")
