@@ -44,7 +44,7 @@ def relax(
     """
     aims = aims or {}
     tasks = {
-        c.candidate_id: _relaxation(c.structure, info, settings, aims.get(c.candidate_id, Aim()))
+        c.candidate_id: relaxation_task(c.structure, info, settings, aims.get(c.candidate_id))
         for c in batch
         if c.alive and c.structure is not None
     }
@@ -90,7 +90,11 @@ def carry_out_tasks(
     return outcomes
 
 
-def _relaxation(structure: Structure, info: PotentialInfo, settings: RelaxSection, aim: Aim) -> RelaxTask:
+def relaxation_task(
+    structure: Structure, info: PotentialInfo, settings: RelaxSection, aim: Aim | None = None
+) -> RelaxTask:
+    """Return the task of relaxing a proposal, in the cell that is relaxed, under the key of its answer."""
+    aim = aim or Aim()
     cell = sorted_sites(standard_cell(structure) if settings.standard_cell else structure)
     key = relax_key(structure_key(cell), info, settings, aim)
     return RelaxTask(key=key, structure=cell, settings=settings, aim=aim)

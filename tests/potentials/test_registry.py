@@ -8,7 +8,7 @@ import pytest
 from matsearch.core.config import PotentialSection, parse_config, with_overrides
 from matsearch.core.errors import ConfigError, PotentialError
 from matsearch.core.schemes import get_scheme
-from matsearch.potentials import find_entry, load_from, load_potential, potential_entries
+from matsearch.potentials import find_entry, libraries, load_from, load_potential, potential_entries
 from matsearch.potentials.trial import try_potential
 from matsearch.testing.potential import PotentialContract
 
@@ -204,6 +204,7 @@ def test_a_calculator_gets_its_weights_and_prints_nothing(module, tmp_path, caps
 def mace(module, tmp_path, monkeypatch):
     """A package in MACE's place: what it is called with, and a cache of weights."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(libraries, "usable", lambda: False)  # torch-sim has no use for it
     for name in ("mace", "mace/calculators"):
         (tmp_path / name).mkdir()
     (tmp_path / "mace" / "__init__.py").write_text("")
