@@ -35,7 +35,8 @@ def _through_json(structure):
 @pytest.mark.parametrize("through", [_through_cif, _through_poscar, _through_json])
 @given(structure=structures())
 def test_key_survives_files_away_from_rounding_boundaries(through, structure):
-    if rounding_margin(structure) > FILE_ERROR:
+    # two atoms in one place are one site to a CIF
+    if rounding_margin(structure) > FILE_ERROR and structure.is_valid(tol=0.01):
         assert structure_key(through(structure)) == structure_key(structure)
 
 

@@ -156,6 +156,7 @@ def kill_at_random(commands, folder, seed, kills, whole, **options):
         campaigns += 1
         store = folder / f"{seed}-{campaigns}.sqlite"
         arguments = run_toy(store)
+        before = ledger(store)
         for _ in range(min(chance.randint(1, 3), kills - killed)):
             running = commands.start(*arguments, **options)
             time.sleep(chance.uniform(0.0, 0.7 * whole.seconds))
