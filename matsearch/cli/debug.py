@@ -1,18 +1,22 @@
 """``matsearch debug``."""
 
+import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from matsearch.cli.console import print_json, print_line
 from matsearch.cli.lookup import find_candidate, opened
 from matsearch.core.config import SearchConfig, parse_config
 from matsearch.core.errors import InputError
+from matsearch.core.protocols import Repository
 from matsearch.core.records import Candidate
 from matsearch.hull.stage import place
 from matsearch.parse.sanity import check_sanity
 from matsearch.pipeline.aims import aims_of
+from matsearch.pipeline.opinions import ask_others
 from matsearch.pipeline.steps import as_proposed
 from matsearch.pipeline.tools import Tools, build_tools
+from matsearch.properties.charges import with_charges
 from matsearch.relax.engine import InProcessEngine
 from matsearch.relax.stage import relax
 
@@ -47,9 +51,10 @@ def _refuse_code(config: SearchConfig) -> None:
     """Refuse what a store says to import: its author said that it may run, and that may not be its reader."""
     for section in (config.potential, *config.opinions):
         if section.allow_import:
-            code = section.calculator or section.python or section.weights
+            named = [code for code in (section.calculator, section.python, section.weights) if code]
             raise InputError(
-                f"the stored campaign names code to run: {code}", "add --allow-import if you trust it"
+                f"the stored campaign names code to run: {', '.join(named)}",
+                "add --allow-import if you trust it",
             )
 
 
@@ -57,26 +62,33 @@ def _parse(candidate: Candidate, tools: Tools) -> Candidate:
     return check_sanity([candidate], tools.limits, tools.config.sanity)[0]
 
 
-def _relax(candidate: Candidate, tools: Tools) -> Candidate:
+@contextlib.contextmanager
+def _no_store() -> Iterator[Repository]:
     from matsearch.store import open_repository
 
-    engine = InProcessEngine(tools.config.potential)
     cache = open_repository("sqlite://:memory:")
     try:
-        batch, info = [candidate], tools.potential.info
-        return relax(batch, info, tools.config.relax, engine, cache, "debug", aims_of(batch, tools))[0]
+        yield cache
     finally:
         cache.close()
 
 
+def _relax(candidate: Candidate, tools: Tools) -> Candidate:
+    engine, batch, info = InProcessEngine(tools.config.potential), [candidate], tools.potential.info
+    with _no_store() as cache:
+        return relax(batch, info, tools.config.relax, engine, cache, "debug", aims_of(batch, tools))[0]
+
+
 def _hull(candidate: Candidate, tools: Tools) -> Candidate:
-    return place([candidate], tools.hull, tools.potential.info.elements)[0]
+    placed = place([candidate], tools.hull, tools.potential.info.elements)
+    with _no_store() as cache:
+        return ask_others(placed, tools, cache, "debug")[0]
 
 
 def _properties(candidate: Candidate, tools: Tools) -> Candidate:
     for evaluator in tools.evaluators:
         candidate = evaluator.evaluate([candidate])[0]
-    return candidate
+    return with_charges([candidate])[0]
 
 
 _STAGES: dict[str, Callable[[Candidate, Tools], Candidate]] = {

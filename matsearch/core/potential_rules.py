@@ -8,6 +8,9 @@ if TYPE_CHECKING:
     from matsearch.core.config import PotentialSection
 
 IMPORT_PATH = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$"
+VERSION = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"
+"""Neither a path nor an address: libraries read the one and download the other where they expect a model's name."""
+
 WEIGHTS = "{weights}"
 """An argument of a calculator that stands for the path of the file of weights."""
 

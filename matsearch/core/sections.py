@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from matsearch.core.potential_rules import IMPORT_PATH, check_potential, known_elements, known_scheme
+from matsearch.core.potential_rules import IMPORT_PATH, VERSION, check_potential, known_elements, known_scheme
 
 MAX_ATOMS = 500
 """Of a cell; larger ones are refused."""
@@ -40,7 +40,8 @@ class PotentialSection(Section):
         ),
     ] = "chgnet"
     version: Annotated[
-        str | None, Field(description="For chgnet: 0.3.0, 0.2.0 or r2scan. Null: the first.")
+        str | None,
+        Field(pattern=VERSION, description="For chgnet: 0.3.0, 0.2.0 or r2scan. Null: the first."),
     ] = None
     weights: Annotated[str | None, Field(description="File of weights, for mace-mp, sevennet and ase.")] = (
         None
@@ -240,7 +241,11 @@ class ExecutionSection(Section):
         ),
     ] = None
     time_limit_s: Annotated[
-        float, Field(gt=0, description="Wall clock of one relaxation; then it is killed.")
+        float,
+        Field(
+            gt=0,
+            description="Seconds of one relaxation (its share of its passes), and of silence before a process is killed.",
+        ),
     ] = 300.0
     batch_size: Annotated[
         int, Field(ge=0, description="Candidates a Screen job; 0 is the whole generation.")

@@ -1,7 +1,7 @@
 """Oxidation states from magnetic moments, bonds and neutrality.
 
 CHGNet predicts the size of each atom's magnetic moment, and with it the filling of d and f shells: high-spin Mn2+
-carries 4.6 Bohr magnetons, Mn3+ 3.7, Mn4+ 3.0 (Deng et al., Nat. Mach. Intell. 5, 1031 (2023)). Windows of moments
+carries 4.6 Bohr magnetons, Mn3+ 3.8, Mn4+ 3.1 (Deng et al., Nat. Mach. Intell. 5, 1031 (2023)). Windows of moments
 say which states an atom may have; charges are stated only where they make the cell neutral in one way.
 """
 

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 from pymatgen.core import Structure
 
+from matsearch.core.boundary import contained
 from matsearch.core.errors import ReferenceHullError, SchemeMismatchError
 from matsearch.core.records import Candidate
+from matsearch.core.verdict import Verdict
 from matsearch.hull.scale import on_hull_scale
 from matsearch.pipeline.tools import Tools
 from matsearch.relax.task import Aim
@@ -13,11 +15,12 @@ from matsearch.relax.task import Aim
 
 def aims_of(batch: Sequence[Candidate], tools: Tools) -> dict[str, Aim]:
     """Return the aim of each living candidate, by id."""
-    return {
-        c.candidate_id: Aim(ceiling=_ceiling(c.structure, tools), known=_known(c.structure, tools))
-        for c in batch
-        if c.alive and c.structure is not None
-    }
+    return {c.candidate_id: _aim(c.structure, tools) for c in batch if c.alive and c.structure is not None}
+
+
+def _aim(structure: Structure, tools: Tools) -> Aim:
+    aim = contained("relax", lambda: Aim(ceiling=_ceiling(structure, tools), known=_known(structure, tools)))
+    return Aim() if isinstance(aim, Verdict) else aim  # without one it runs to its end
 
 
 def _ceiling(structure: Structure, tools: Tools) -> float | None:
@@ -37,7 +40,9 @@ def _ceiling(structure: Structure, tools: Tools) -> float | None:
 def _known(structure: Structure, tools: Tools) -> tuple[Structure, ...]:
     if not tools.config.relax.stop_at_known:
         return ()
-    formula = structure.composition.reduced_formula
+    formula, excluded = structure.composition.reduced_formula, set(tools.config.seeds.exclude)
     return tuple(
-        known for _, known in sorted(tools.origins.items()) if known.composition.reduced_formula == formula
+        known
+        for name, known in sorted(tools.origins.items())
+        if known.composition.reduced_formula == formula and not {name, formula} & excluded
     )

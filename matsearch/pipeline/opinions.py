@@ -10,7 +10,7 @@ from matsearch.core.keys import content_key
 from matsearch.core.progress import report
 from matsearch.core.protocols import HullInfo, Potential, PotentialInfo, ResultCache
 from matsearch.core.records import Candidate, RelaxOutcome
-from matsearch.core.schemes import require_comparable
+from matsearch.core.schemes import Route, require_comparable
 from matsearch.core.thresholds import DISAGREEMENT, DISAGREEMENT_FLAG
 from matsearch.core.verdict import FailureKind, Verdict
 from matsearch.hull.stage import STAGE, place
@@ -36,7 +36,8 @@ def load_opinions(config: SearchConfig, first: PotentialInfo, hull: HullInfo) ->
     Raises
     ------
     ConfigError
-        If one cannot be used, is asked twice, does not know an element, or may not be compared with the hull.
+        If one cannot be used, is asked twice, does not know an element, or may not be compared with the hull by its
+        total energies.
     PotentialError
         If one cannot be loaded.
     """
@@ -79,6 +80,8 @@ def ask_others(batch: Sequence[Candidate], tools: "Tools", cache: ResultCache, o
         Same length, order and ids.
     """
     asked = [c for c in batch if c.alive and c.placement is not None and c.relaxation is not None]
+    if not asked:  # no engine either, whose processes would load their weights for nothing
+        return list(batch)
     answers: dict[str, dict[str, Answer]] = {c.candidate_id: {} for c in asked}
     names = _names([tools.potential.info, *(p.info for p in tools.opinions)])[1:]
     for name, section, potential in zip(names, tools.config.opinions, tools.opinions, strict=True):
@@ -103,12 +106,29 @@ def _require_usable(info: PotentialInfo, key: str, config: SearchConfig, hull: H
             "choose another potential, or leave it out",
         )
     try:
-        require_comparable(info.scheme_id, hull.scheme_id)
+        route = require_comparable(info.scheme_id, hull.scheme_id)
     except SchemeMismatchError as error:
         raise ConfigError(
             f"{key}: {_name(info)} cannot be placed on the hull {hull.name}: {error.message}",
             f"{error.remedy}, or another potential",
         ) from error
+    refuse_formation_route(route, info, key, hull)
+
+
+def refuse_formation_route(route: Route, info: PotentialInfo, key: str, hull: HullInfo) -> None:
+    """Refuse what meets a hull only through the energies of its elements, which a search does not have.
+
+    Raises
+    ------
+    ConfigError
+        Naming the key, both schemes and what would do.
+    """
+    if route in {Route.FORMATION, Route.FORMATION_MP2020}:
+        raise ConfigError(
+            f"{key}: {_name(info)} cannot be placed on the hull {hull.name}: energies of {info.scheme_id} meet one of "
+            f"{hull.scheme_id} through formation energies alone, and a search has no energies of the elements for that",
+            f"use a hull of {info.scheme_id}, or another potential",
+        )
 
 
 def _ask(

@@ -49,7 +49,7 @@ def screen(batch: Sequence[Candidate], tools: Tools, cache: ResultCache, owner: 
     """
     config = tools.config
     screened = check_sanity(batch, tools.limits, config.sanity)
-    engine = get_engine(config.potential, config.execution)
+    engine = get_engine(config.potential, config.execution, tools.potential.info.sha256)
     aims = aims_of(screened, tools)
     screened = relax(screened, tools.potential.info, config.relax, engine, cache, owner, aims)
     screened = place(screened, tools.hull, tools.potential.info.elements)

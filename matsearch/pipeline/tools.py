@@ -11,12 +11,13 @@ from matsearch.core.errors import ConfigError, InputError
 from matsearch.core.keys import canonical_json, content_key
 from matsearch.core.protocols import Limits, Potential, PropertyEvaluator, Proposer, ReferenceHull, Selector
 from matsearch.core.records import Parent
+from matsearch.core.schemes import require_comparable
 from matsearch.crystal.canonical import structure_key
 from matsearch.crystal.files import read_structures
 from matsearch.crystal.known import EmbeddedPhase, embedded_set
 from matsearch.hull.library import reference_files
 from matsearch.hull.sources import load_hull
-from matsearch.pipeline.opinions import load_opinions
+from matsearch.pipeline.opinions import load_opinions, refuse_formation_route
 from matsearch.potentials import load_from
 from matsearch.properties import evaluators_for
 from matsearch.propose.operator_proposer import OperatorProposer
@@ -72,6 +73,8 @@ def _build(text: str, stamps: tuple[tuple[str, int, int], ...]) -> Tools:  # noq
         )
     seeds, templates = _seeds(config, frozenset(elements))
     hull = load_hull(config.reference, elements, potential.info.scheme_id)
+    route = require_comparable(potential.info.scheme_id, hull.info.scheme_id)
+    refuse_formation_route(route, potential.info, "potential", hull.info)
     return Tools(
         config=config,
         limits=Limits(elements=elements, max_atoms=config.system.max_atoms),

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 
 
 def evaluator_of(potential: Potential, device: str = "cpu") -> Evaluator:
-    """Return the fastest evaluator a potential has: its own for batches, else one around its ASE calculator."""
-    if isinstance(potential, BatchedPotential):
+    """Return the fastest evaluator a potential has: its own for batches, else one around its ASE calculator.
+
+    On the CPU the latter too where a crystal's labels would depend on its company: batches gain nothing there.
+    """
+    if isinstance(potential, BatchedPotential) and (device != "cpu" or potential.company_invariant):
         return potential.evaluator(device)
     return CalculatorEvaluator(potential.calculator())
 

@@ -64,6 +64,13 @@ class Library:
     def _pretrained(self, section: PotentialSection, entry: PotentialEntry, version: str) -> tuple[str, str]:
         setup: dict[str, Any] = {"calculator": self.calculator}
         known = entry.versions.get(version)
+        if known is None and not section.allow_import:
+            raise ConfigError(
+                f"potential.version: {version!r} is no version of {entry.name} that is known here, and its library "
+                "reads, or downloads and reads, whatever it finds by that name",
+                "set potential.allow_import: true if you trust that, or choose one of "
+                f"{', '.join(entry.versions)}",
+            )
         if section.python is None or (known and known.folder == "cache"):
             describe(section, entry, setup)
             path = entry.weights_path(version)

@@ -45,8 +45,13 @@ def load_potential(name: str, version: str | None = None) -> Potential:
     try:
         section = PotentialSection(name=name, version=version)
     except ValidationError as error:
-        said = error.errors()[0]["msg"].removeprefix("Value error, ")
-        raise ConfigError(f"potential: {said}", "use the section `potential` of a configuration") from error
+        first = error.errors()[0]
+        key = ".".join(["potential", *map(str, first["loc"])])
+        got = f", got {first['input']!r}" if first["loc"] else ""
+        raise ConfigError(
+            f"{key}: {first['msg'].removeprefix('Value error, ')}{got}",
+            "use the section `potential` of a configuration",
+        ) from error
     return load_from(section)
 
 

@@ -47,8 +47,16 @@ class RemotePotential:
         self._setup = {**setup, "do": "serve"}
 
     def calculator(self) -> "RemoteCalculator":
-        """Return an ASE calculator; its process starts when the first geometry is computed."""
-        return RemoteCalculator(self._python, self._setup)
+        """Return an ASE calculator, whose process has started and loaded it.
+
+        Raises
+        ------
+        PotentialError
+            If the process cannot be started, or cannot build the calculator.
+        """
+        made = RemoteCalculator(self._python, self._setup)
+        made.start()
+        return made
 
 
 class RemoteCalculator(Calculator):
@@ -89,7 +97,7 @@ class RemoteCalculator(Calculator):
             "pbc": cell.pbc.tolist(),
         }
         try:
-            reply = self._started().ask(geometry)
+            reply = self.start().ask(geometry)
         except BaseException:  # after Ctrl-C too: a late reply would be taken for the next geometry's
             self.close()
             raise
@@ -103,7 +111,14 @@ class RemoteCalculator(Calculator):
         if child is not None:
             child.close()
 
-    def _started(self) -> "Child":
+    def start(self) -> "Child":
+        """Return the process, started and with the calculator loaded, if it is not yet.
+
+        Raises
+        ------
+        PotentialError
+            If it cannot be started, or cannot build the calculator.
+        """
         if self._child is None:
             child = Child(self._python, self._setup)
             reply = child.read(START_LIMIT_S)

@@ -7,6 +7,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from packaging.version import Version
 
 from matsearch.core.errors import PotentialError
 from matsearch.core.labels import Labels
@@ -30,7 +31,7 @@ def usable() -> bool:
         version = metadata.version("torch-sim-atomistic")
     except metadata.PackageNotFoundError:
         return False
-    return tuple(int(part) for part in version.split(".")[:2]) >= OLDEST
+    return Version(version).release >= OLDEST
 
 
 class TorchSimEvaluator:

@@ -13,11 +13,17 @@ from matsearch.crystal.limits import covalent_radius
 if TYPE_CHECKING:
     from ase import Atoms
 
-STEP = 0.01
-"""Of the central differences: in angstrom, and as a strain."""
+STEP = 0.003
+"""Of the central differences: in angstrom, and as a strain, of a component that is 1."""
 
 TOLERANCE = 0.05
 """Of force (eV/angstrom) and of the stress times the volume (eV): far under any mistake of sign or unit."""
+
+SEED = 30
+"""Of both directions, whose components differ enough to tell the components of force and stress apart."""
+
+STRAIN = ((0.02, 0.1, -0.06), (0.1, 0.0, 0.02), (-0.06, 0.02, -0.02))
+"""Of the crystal that is tried: its three shears differ, so that an exchange of two shows."""
 
 
 class Trial(Record):
@@ -102,30 +108,37 @@ def _rock_salt(elements: frozenset[str] | None) -> "Atoms":
     )
     atoms = bulk("NaCl", "rocksalt", a=edge)
     atoms.set_chemical_symbols([first, second])
-    atoms.positions[0] += (0.2, 0.1, 0.0)
+    atoms.set_cell(atoms.cell.array @ (np.eye(3) + np.array(STRAIN)), scale_atoms=True)
+    atoms.positions[0] += (0.2, 0.1, -0.1)
     return atoms
 
 
 def _forces_fit(atoms: "Atoms") -> bool:
+    """Return whether the forces are the energy's slope along one random direction of all atoms."""
     forces = atoms.get_forces()
+    direction = np.random.default_rng(SEED).normal(size=forces.shape)
     energies = []
     for sign in (1, -1):
         moved = atoms.copy()
-        moved.positions[0, 0] += sign * STEP
+        moved.positions += sign * STEP * direction
         energies.append(_energy(moved, atoms))
     slope = (energies[0] - energies[1]) / (2 * STEP)
-    return bool(np.isfinite(forces).all() and _agree(-slope, float(forces[0, 0])))
+    return bool(np.isfinite(forces).all() and _agree(-slope, float((forces * direction).sum())))
 
 
 def _stress_fits(atoms: "Atoms") -> bool:
+    """Return whether the stress is the energy's slope along one random symmetric strain."""
     stress = atoms.get_stress(voigt=False)
+    drawn = np.random.default_rng(SEED).normal(size=(3, 3))
+    strain = (drawn + drawn.T) / 2
     energies = []
     for sign in (1, -1):
         strained = atoms.copy()
-        strained.set_cell(atoms.cell.array * (1 + sign * STEP), scale_atoms=True)
+        strained.set_cell(atoms.cell.array @ (np.eye(3) + sign * STEP * strain), scale_atoms=True)
         energies.append(_energy(strained, atoms))
     slope = (energies[0] - energies[1]) / (2 * STEP)
-    return bool(np.isfinite(stress).all() and _agree(slope, float(np.trace(stress) * atoms.get_volume())))
+    work = float((stress * strain).sum() * atoms.get_volume())
+    return bool(np.isfinite(stress).all() and _agree(slope, work))
 
 
 def _energy(changed: "Atoms", atoms: "Atoms") -> float:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from matsearch.core.config import ExecutionSection, PotentialSection
 from matsearch.core.errors import ConfigError
+from matsearch.core.protocols import BatchedPotential
 from matsearch.core.records import RelaxOutcome
 from matsearch.core.settings import Settings
 from matsearch.potentials import load_from
@@ -48,6 +49,11 @@ class BatchedEngine:
         time_limit_s: float | None = None,
     ) -> None:
         loaded = load_from(potential)
+        if device != "cpu" and not isinstance(loaded, BatchedPotential):
+            raise ConfigError(
+                f"execution.device: {loaded.info.name} {loaded.info.version} has no batched form for {device!r}",
+                "set execution.device: cpu, or take a potential that has one",
+            )
         self._lanes = Lanes(evaluator_of(loaded, device), loaded.info, max_atoms, time_limit_s)
 
     def run(self, tasks: Iterable[RelaxTask]) -> Generator[tuple[str, RelaxOutcome], None, None]:
@@ -75,20 +81,26 @@ def usable_cores() -> int:
 _engines: dict[tuple[str, ...], Engine] = {}
 
 
-def get_engine(potential: PotentialSection, execution: ExecutionSection) -> Engine:
+def get_engine(potential: PotentialSection, execution: ExecutionSection, sha256: str = "") -> Engine:
     """Return the engine for a potential, kept until :func:`close_engines` so that its weights load once.
+
+    Parameters
+    ----------
+    sha256 : str
+        Of the potential as the caller knows it: a file of weights that has changed since gets a new engine.
 
     Raises
     ------
     PotentialError
         If the potential cannot be loaded.
     ConfigError
-        If a pool of processes is asked to use a GPU.
+        If a pool of processes, or a potential that cannot, is asked to use a GPU.
     """
     key = (
         potential.model_dump_json(),
         execution.model_dump_json(exclude={"batch_size"}),
         str(Settings().workers),
+        sha256,
     )
     if key not in _engines:
         _engines[key] = _new_engine(potential, execution)

@@ -24,7 +24,7 @@ class ProcessEngine:
     workers : int
         Number of processes; they start with the first task.
     time_limit_s : float
-        Wall clock of one relaxation, its process's start apart.
+        Of one relaxation (its share of its passes), and of silence before a process is killed; its start apart.
     max_atoms : int
         In one pass; 1 is one crystal after another.
     """
@@ -36,7 +36,7 @@ class ProcessEngine:
         # which crystals meet in a pass is a matter of timing, and must not decide what becomes of them
         together = isinstance(loaded, BatchedPotential) and loaded.company_invariant
         self._max_atoms = max_atoms if together else 1
-        self._make_worker = partial(Worker, potential, time_limit_s, self._max_atoms)
+        self._make_worker = partial(Worker, potential, time_limit_s, self._max_atoms, loaded.info.sha256)
         self._n_workers = workers
         self._hire()
 
@@ -92,7 +92,12 @@ class ProcessEngine:
             task = next(waiting, None)
             if task is None:
                 return
+            if task.alone and held:
+                suspects.append(task)
+                return
             _hand_over(worker, held, task)
+            if task.alone:
+                return
 
 
 def _hand_over(worker: Worker, held: dict[str, RelaxTask], task: RelaxTask) -> None:

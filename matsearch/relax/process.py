@@ -18,7 +18,7 @@ from matsearch.core.verdict import FailureKind, Verdict
 from matsearch.relax.guards import verdict
 from matsearch.relax.task import RelaxTask
 
-START_LIMIT_S = 180.0
+START_LIMIT_S = 240.0
 _LOOK = "check memory, open files and space in the temporary folder, then run the same command again"
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -49,6 +49,12 @@ class Unusable:
     error: PotentialError
 
 
+@dataclass(frozen=True)
+class _Line:
+    process: "subprocess.Popen[str]"
+    text: str
+
+
 class Worker:
     """A process that is started when needed and replaced when it dies or is killed.
 
@@ -56,6 +62,8 @@ class Worker:
     ----------
     max_atoms : int
         That it relaxes in one pass.
+    sha256 : str
+        Of the potential; a process that loads another one is refused.
     events : queue.Queue
         Receives an :class:`Ended` for each task given, or a :class:`Lost` or :class:`Unusable` for all in work.
     """
@@ -65,13 +73,18 @@ class Worker:
         potential: PotentialSection,
         time_limit_s: float,
         max_atoms: int,
+        sha256: str,
         events: "queue.Queue[Ended | Lost | Unusable]",
     ) -> None:
-        self._setup = {"potential": potential.model_dump(mode="json"), "time_limit_s": time_limit_s}
-        self._setup["max_atoms"] = max_atoms
+        self._setup = {
+            "potential": potential.model_dump(mode="json"),
+            "time_limit_s": time_limit_s,
+            "max_atoms": max_atoms,
+            "sha256": sha256,
+        }
         self._time_limit_s = time_limit_s
         self._events = events
-        self._inbox: queue.SimpleQueue[RelaxTask | str | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[RelaxTask | _Line | None] = queue.SimpleQueue()
         self._in_work: list[str] = []
         self._process: subprocess.Popen[str] | None = None
         self._errors: IO[bytes] | None = None
@@ -92,28 +105,29 @@ class Worker:
 
     def _loop(self) -> None:
         while not self._closed:
+            # whatever happens here, the driver hears of every task it gave
             try:
-                item = self._inbox.get(timeout=self._time_limit_s if self._in_work else None)
-            except queue.Empty:
-                self._lose(verdict(FailureKind.TIME_OUT, f"nothing for {self._time_limit_s:g} s: killed"))
-                continue
-            if item is not None and not self._closed:
-                self._guarded(item)
+                self._turn()
+            except PotentialError as error:
+                self._give_up(error)
+            except Exception as error:  # noqa: BLE001
+                self._give_up(
+                    PotentialError(f"a relaxation process failed: {type(error).__name__}: {error}", _LOOK)
+                )
         self._reap()
 
-    def _guarded(self, item: RelaxTask | str) -> None:
-        # whatever happens here, the driver hears of every task it gave
+    def _turn(self) -> None:
         try:
-            if isinstance(item, RelaxTask):
-                self._begin(item)
-            else:
-                self._hear(item)
-        except PotentialError as error:
-            self._give_up(error)
-        except (OSError, RuntimeError, ValueError, KeyError) as error:
-            self._give_up(
-                PotentialError(f"a relaxation process failed: {type(error).__name__}: {error}", _LOOK)
-            )
+            item = self._inbox.get(timeout=self._time_limit_s if self._in_work else None)
+        except queue.Empty:
+            self._lose(verdict(FailureKind.TIME_OUT, f"nothing for {self._time_limit_s:g} s: killed"))
+            return
+        if item is None or self._closed:
+            return
+        if isinstance(item, RelaxTask):
+            self._begin(item)
+        elif item.process is self._process:  # a line of one that was replaced says nothing of the new one
+            self._hear(item.text)
 
     def _begin(self, task: RelaxTask) -> None:
         self._in_work.append(task.key)
@@ -177,16 +191,16 @@ class Worker:
         timer.cancel()
         if not ready.endswith("\n"):
             code, last_words = self._reap()
+            _close(process.stdout)
             raise PotentialError(f"no relaxation process starts: exit status {code}: {last_words}", _LOOK)
         threading.Thread(target=self._listen, args=(process,), daemon=True).start()
 
     def _listen(self, process: "subprocess.Popen[str]") -> None:
         line = "\n"
-        with contextlib.suppress(ValueError, OSError):  # its pipe was closed when it was reaped
-            while line.endswith("\n") and process.stdout is not None:
-                line = process.stdout.readline()
-                if self._process is process:
-                    self._inbox.put(line)
+        while line.endswith("\n") and process.stdout is not None:
+            line = process.stdout.readline()
+            self._inbox.put(_Line(process, line))
+        _close(process.stdout)
 
     def _reap(self) -> tuple[int | None, str]:
         process, self._process = self._process, None
@@ -194,9 +208,7 @@ class Worker:
             return None, self._last_words()
         process.kill()
         code = process.wait()
-        for stream in (process.stdin, process.stdout):
-            with contextlib.suppress(OSError):
-                stream.close()  # type: ignore[union-attr]
+        _close(process.stdin)
         return code, self._last_words()
 
     def _last_words(self) -> str:
@@ -208,3 +220,9 @@ class Worker:
             errors.seek(max(0, size - 2000))
             lines = errors.read().decode("utf-8", "replace").strip().splitlines()
         return lines[-1][:300] if lines else ""
+
+
+def _close(stream: IO[str] | None) -> None:
+    with contextlib.suppress(OSError):
+        if stream is not None:
+            stream.close()

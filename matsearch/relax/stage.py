@@ -2,9 +2,11 @@
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 from pymatgen.core import Structure
 
+from matsearch.core.boundary import contained
 from matsearch.core.config import RelaxSection
 from matsearch.core.faults import boundary
 from matsearch.core.progress import report
@@ -43,13 +45,16 @@ def relax(
         Same length, order and ids.
     """
     aims = aims or {}
-    tasks = {
-        c.candidate_id: relaxation_task(c.structure, info, settings, aims.get(c.candidate_id))
+    made = {
+        c.candidate_id: contained(
+            "relax", partial(relaxation_task, c.structure, info, settings, aims.get(c.candidate_id))
+        )
         for c in batch
         if c.alive and c.structure is not None
     }
-    outcomes = carry_out_tasks(tasks.values(), engine, cache, owner)
-    return [_apply(c, outcomes[tasks[c.candidate_id].key]) if c.candidate_id in tasks else c for c in batch]
+    tasks = [task for task in made.values() if isinstance(task, RelaxTask)]
+    outcomes = carry_out_tasks(tasks, engine, cache, owner)
+    return [_apply(c, made[c.candidate_id], outcomes) if c.candidate_id in made else c for c in batch]
 
 
 def evaluate(
@@ -108,7 +113,11 @@ def _compute_until_settled(
         outcomes |= _compute(list(tasks.values()), engine, cache, owner)
         counts = cache.transient_counts(tasks)
         again = {k for k in tasks if (v := outcomes[k].verdict) is not None and v.transient}
-        tasks = {k: t for k, t in tasks.items() if k in again and counts.get(k, 0) <= MAX_TRANSIENT_RETRIES}
+        tasks = {
+            k: t.evolve(alone=True)
+            for k, t in tasks.items()
+            if k in again and counts.get(k, 0) <= MAX_TRANSIENT_RETRIES
+        }
     return outcomes
 
 
@@ -130,7 +139,8 @@ def _compute(
             boundary("relax-committed")
             outcomes[key] = outcome
             kind = outcome.verdict.kind.value if outcome.verdict else None
-            report("relaxed", done=len(outcomes), of=len(tasks), verdict=kind)
+            done = "evaluated" if tasks[0].static else "relaxed"
+            report(done, done=len(outcomes), of=len(tasks), verdict=kind)
     return outcomes
 
 
@@ -143,7 +153,12 @@ def _commit(cache: ResultCache, key: str, outcome: RelaxOutcome, owner: str) -> 
         cache.put_result(key, outcome.document(), owner)
 
 
-def _apply(candidate: Candidate, outcome: RelaxOutcome) -> Candidate:
+def _apply(
+    candidate: Candidate, made: RelaxTask | Verdict, outcomes: Mapping[str, RelaxOutcome]
+) -> Candidate:
+    if isinstance(made, Verdict):
+        return candidate.evolve(verdict=made)
+    outcome = outcomes[made.key]
     return candidate.evolve(relaxation=outcome.relaxation, verdict=outcome.verdict)
 
 

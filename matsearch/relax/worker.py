@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
 from matsearch.core.config import PotentialSection
+from matsearch.core.errors import PotentialError
 from matsearch.core.labels import Labels
 from matsearch.core.protocols import Evaluator
 from matsearch.core.verdict import Verdict
@@ -48,6 +49,11 @@ def main(arguments: list[str]) -> None:
     setup = json.loads(arguments[0])
     tasks = _read_in_background(sys.stdin)
     potential = load_from(PotentialSection.model_validate(setup["potential"]))
+    if potential.info.sha256 != setup["sha256"]:
+        raise PotentialError(
+            f"the weights of {potential.info.name} have changed: sha256 {potential.info.sha256}, not {setup['sha256']}",
+            "run the same command again",
+        )
     evaluator = Beating(evaluator_of(potential), replies)
     lanes = Lanes(evaluator, potential.info, setup["max_atoms"], setup["time_limit_s"])
     _write(replies, {"ready": True})

@@ -117,3 +117,26 @@ def test_only_the_living_have_an_aim():
     ended = sample_candidate(slot=1, structure=CARBIDE, verdict=sample_verdict(FailureKind.BAD_VOLUME))
     empty = sample_candidate(slot=2, structure=None, verdict=sample_verdict(FailureKind.UNPARSABLE))
     assert set(aims_of([living, ended, empty], tools())) == {living.candidate_id}
+
+
+def test_an_excluded_crystal_draws_nobody_to_it():
+    made = build_tools(
+        parse_config(
+            {
+                "name": "aims",
+                "system": {"elements": ["Ti", "Al", "C"], "max_atoms": 4},
+                "potential": {"name": "toy"},
+                "reference": {"source": "toy"},
+                "seeds": {"exclude": ["TiC"]},
+            }
+        )
+    )
+    assert aim(CARBIDE, tools()).known
+    assert aim(CARBIDE, made).known == ()
+
+
+def test_a_bug_in_the_aim_is_no_end(monkeypatch):
+    monkeypatch.delenv("MATSEARCH_RERAISE")
+    monkeypatch.setattr("matsearch.pipeline.aims.on_hull_scale", lambda *_: 1 / 0)
+    found = aim(CARBIDE, tools(stop_above=0.5))
+    assert (found.ceiling, found.known) == (None, ())

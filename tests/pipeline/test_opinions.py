@@ -149,6 +149,17 @@ def test_asking_is_total_and_leaves_the_dead_alone():
     assert DISAGREEMENT_FLAG in found[1].flags
 
 
+def test_where_nothing_is_to_be_asked_no_engine_is_built(monkeypatch):
+    def get_engine(*_):
+        raise AssertionError("an engine for nothing")
+
+    tools = build_tools(config(other(shift=0.5)))
+    monkeypatch.setattr("matsearch.pipeline.opinions.get_engine", get_engine)
+    batch = [sample_candidate(1, verdict=sample_verdict()), sample_candidate(2)]
+    assert ask_others(batch, tools, DictCache(), "c") == batch
+    assert ask_others([], tools, DictCache(), "c") == []
+
+
 def test_nothing_is_asked_twice():
     cache = DictCache()
     first = asked(other(shift=0.02), structures=(CARBIDE, CARBIDE), cache=cache)
@@ -296,3 +307,26 @@ def test_a_hull_of_one_potential_takes_no_other(tmp_path):
     r2scan = {**pair, "system": {"elements": ["Na", "Cl"]}, "reference": salt_hull(tmp_path)}
     with pytest.raises(ConfigError, match=r"chgnet r2scan cannot be placed .*different functionals"):
         build_tools(config({"name": "chgnet", "version": "r2scan"}, **r2scan))
+
+
+@pytest.mark.parametrize("hull", ["mp2020", "raw"])
+def test_one_that_meets_the_hull_through_formation_energies_is_refused(hull, tmp_path):
+    reference, first = salt_hull(tmp_path), {"name": "chgnet"}
+    if hull == "raw":
+        reference |= {"corrections": "none", "scheme": "mp-gga-gga+u-raw"}
+        first = other(scheme="mp-gga-gga+u-raw")
+    keys = {"potential": first, "system": {"elements": ["Na", "Cl"]}, "reference": reference}
+    build_tools(config(other(scheme="mp-gga-gga+u-raw", shift=0.1), **keys))
+    with pytest.raises(ConfigError) as caught:
+        build_tools(config(other(scheme="gpaw-pbe", shift=0.2), **keys))
+    text = str(caught.value)
+    assert all(
+        part in text for part in ("opinions.0", "gpaw-pbe", f"mp-gga-gga+u-{hull}", "formation energies")
+    )
+    assert "\n" not in text
+
+
+def test_so_is_the_first_potential(tmp_path):
+    keys = {"system": {"elements": ["Na", "Cl"]}, "reference": salt_hull(tmp_path)}
+    with pytest.raises(ConfigError, match=r"^potential: .*gpaw-pbe.*formation energies"):
+        build_tools(config(potential=other(scheme="gpaw-pbe"), **keys))

@@ -66,6 +66,10 @@ def test_a_section_and_a_name_load_the_same():
         ({"arguments": {"a": 1}}, ["arguments", "['a']", "name: ase"]),
         ({"sha256": SHA}, ["sha256", "give weights"]),
         ({"sha256": "abc"}, ["potential.sha256", "abc"]),
+        *(
+            ({"name": "mace-mp", "version": version}, ["potential.version", version])
+            for version in ("https://example.org/a.model", "../models/mine", "/models/mine", "-x", "C:a", "")
+        ),
         ({"python": "/x/python"}, ["python '/x/python'", "allow_import: true"]),
         ({"scheme": "mine"}, ["potential.scheme", "unknown energy scheme", "mace-mp", "'mine'"]),
         ({"elements": ["Xx"]}, ["potential.elements", "'Xx' is no element"]),
@@ -249,6 +253,32 @@ def test_weights_that_are_code_need_leave(mace, tmp_path):
         )
 
 
+@pytest.mark.parametrize("name", ["mace-mp", "sevennet", "matcalc"])
+def test_a_version_that_is_not_known_is_handed_to_no_library_without_leave(name, monkeypatch):
+    handed = []
+
+    def describe(_section, _entry, setup, version=""):
+        handed.append((setup, version))
+        raise PotentialError("asked", "")
+
+    monkeypatch.setattr(libraries, "describe", describe)
+    keys = {"name": name, "version": "a_local_folder", "scheme": "mace-mp"}
+    with pytest.raises(ConfigError) as caught:
+        load_from(section(**keys))
+    text = str(caught.value)
+    assert all(part in text for part in ("potential.version", "'a_local_folder'", "allow_import: true", name))
+    assert "\n" not in text
+    assert handed == []
+    with pytest.raises(PotentialError, match="asked"):
+        load_from(section(**keys, allow_import=True))
+    assert len(handed) == 1
+
+
+def test_a_version_that_cannot_be_one_is_named():
+    with pytest.raises(ConfigError, match=r"potential\.version: .* got 'https://a/b'"):
+        load_potential("mace-mp", "https://a/b")
+
+
 def test_missing_weights_say_which_where_and_what_to_do(mace):
     with pytest.raises(PotentialError) as caught:
         load_potential("mace-mp", "small")
@@ -300,6 +330,17 @@ def test_a_trial_finds_a_wrong_sign_and_a_wrong_unit(module):
                     self.results[name] = self.results[name] * factor
         class Energy(ToyCalculator):
             implemented_properties = ["energy"]
+        class Voigt(ToyCalculator):
+            def __init__(self, order, factor=1.0):
+                super().__init__(); self.order = [int(i) for i in order]; self.factor = factor
+            def calculate(self, *arguments, **named):
+                super().calculate(*arguments, **named)
+                self.results["stress"] = self.results["stress"][self.order]
+                self.results["stress"][3:] *= self.factor
+        class Axes(ToyCalculator):
+            def calculate(self, *arguments, **named):
+                super().calculate(*arguments, **named)
+                self.results["forces"] = self.results["forces"] * [1, 1, -1]
         """,
     )
 
@@ -313,6 +354,13 @@ def test_a_trial_finds_a_wrong_sign_and_a_wrong_unit(module):
         True,
         False,
     )
+    assert tried("Voigt", order="012345").ok
+    for order in ("012354", "012435", "012543", "012453", "012534"):
+        found = tried("Voigt", order=order)
+        assert (found.forces_fit, found.stress_fits) == (True, False), order
+    assert not tried("Voigt", order="012345", factor=-1.0).stress_fits
+    assert not tried("Voigt", order="012345", factor=2.0).stress_fits
+    assert not tried("Axes").forces_fit
     with pytest.raises(
         PotentialError, match=r"own_three:Energy cannot be loaded: .* gives no forces, stress"
     ):

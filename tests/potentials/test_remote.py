@@ -61,6 +61,9 @@ class Broken(Model):
             self.results["energy"] = float("nan")
             self.results["forces"][2, 1] = float("inf")
 
+class Stressless(Model):
+    implemented_properties = ["energy", "forces"]
+
 def slow():
     time.sleep(60)
 
@@ -261,17 +264,26 @@ def test_what_is_not_there_is_said_when_it_is_loaded(python, keys, parts):
     assert "\n" not in str(caught.value)
 
 
-def test_what_cannot_be_built_is_said_at_the_first_geometry(python, monkeypatch):
-    for name, words in (("Nothing", "AttributeError"), ("from_file", "TypeError: from_file.. missing")):
-        atoms = salt()
-        atoms.calc = potential(python, name).calculator()
-        with pytest.raises(PotentialError, match=f"elsewhere.models:{name} cannot be loaded by .*{words}"):
-            atoms.get_potential_energy()
+@pytest.mark.parametrize(
+    ("name", "arguments", "words"),
+    [
+        ("Nothing", {}, "AttributeError"),
+        ("from_file", {}, "TypeError: from_file.. missing"),
+        ("from_file", {"paht": "x"}, "TypeError: from_file.. got an unexpected keyword argument 'paht'"),
+        ("Stressless", {}, "gives no stress"),
+    ],
+)
+def test_what_cannot_be_built_is_said_before_any_geometry(python, name, arguments, words):
+    described = potential(python, name, arguments=arguments)
+    with pytest.raises(PotentialError, match=f"elsewhere.models:{name} cannot be loaded by .*{words}"):
+        described.calculator()
+
+
+def test_what_does_not_start_in_time_is_said_before_any_geometry(python, monkeypatch):
+    described = potential(python, "slow")
     monkeypatch.setattr(remote, "START_LIMIT_S", 0.5)
-    atoms.calc = potential(python).calculator()
-    atoms.calc._setup["calculator"] = "elsewhere.models:slow"
     with pytest.raises(PotentialError, match=r"did not load the potential within 0\.5 s"):
-        atoms.get_potential_energy()
+        described.calculator()
 
 
 def test_numbers_survive_json_exactly(python):

@@ -92,7 +92,15 @@ def test_the_handedness_of_a_cell_is_no_physics(edges, shear):
 
 @pytest.mark.parametrize(
     ("version", "said"),
-    [("0.3.0", False), ("0.5.9", False), ("0.6.0", True), ("0.10.1", True), ("1.0.0rc1", True)],
+    [
+        ("0.3.0", False),
+        ("0.5.9", False),
+        ("0.6.0", True),
+        ("0.10.1", True),
+        ("1.0.0rc1", True),
+        ("0.7rc1", True),
+        ("1", True),
+    ],
 )
 def test_versions_that_are_new_enough(version, said, monkeypatch):
     monkeypatch.setattr(metadata, "version", lambda _: version)
@@ -113,6 +121,32 @@ def test_a_library_is_batched_where_torch_sim_is(installed, tmp_path, monkeypatc
     assert potential.info.sha256 == hashlib.sha256(b"weights").hexdigest()
     elsewhere = library(section.model_copy(update={"python": sys.executable}), entry)
     assert not isinstance(elsewhere, BatchedPotential)
+
+
+def test_on_the_cpu_the_calculator_answers_whether_torch_sim_is_there_or_not(monkeypatch):
+    potential = TorchSimPotential(
+        INFO, {"calculator": TOY, "arguments": {}}, TorchSimModel(model="no:Model", network=lambda _: None)
+    )
+    batched = object()
+    monkeypatch.setattr(potential, "evaluator", lambda _device: batched)
+    assert isinstance(evaluator_of(potential, "cpu"), CalculatorEvaluator)
+    assert evaluator_of(potential, "cuda") is batched
+
+
+@pytest.mark.parametrize(("version", "alone"), [("0.3.0", False), ("0.2.0", True)])
+def test_chgnet_is_batched_on_the_cpu_where_company_does_not_matter(version, alone):
+    potential = load_potential("chgnet", version)
+    found = evaluator_of(potential, "cpu")
+    assert isinstance(found, CalculatorEvaluator) is alone
+    salt = bulk("NaCl", "rocksalt", a=5.7)
+    salt.rattle(0.1, seed=3)
+    lone = Atoms("Ar", cell=[40] * 3, pbc=True)
+    batch = [salt, lone]
+    (ours, no_ours), (theirs, no_theirs) = (e.evaluate(batch) for e in (found, potential.evaluator("cpu")))
+    assert no_ours == no_theirs
+    assert ours.energy == pytest.approx(theirs.energy, abs=1e-5)
+    assert ours.stress == pytest.approx(theirs.stress, abs=1e-6)
+    assert ours.magmoms == pytest.approx(theirs.magmoms, abs=1e-5)
 
 
 def test_a_model_without_stress_is_refused():
@@ -219,7 +253,7 @@ class TestLennardJones:
 def same_labels(potential, batch, tolerance):
     """Assert that torch-sim and the ASE calculator say the same of a batch."""
     assert isinstance(potential, BatchedPotential)
-    found = evaluator_of(potential).evaluate(batch)
+    found = potential.evaluator("cpu").evaluate(batch)
     for ours, theirs in zip(found, CalculatorEvaluator(potential.calculator()).evaluate(batch), strict=True):
         assert ours.energy == pytest.approx(theirs.energy, abs=tolerance * len(theirs.forces))
         assert ours.forces == pytest.approx(theirs.forces, abs=10 * tolerance)

@@ -8,7 +8,9 @@ import time
 import pytest
 
 from matsearch.core.config import PotentialSection
+from matsearch.core.errors import ConfigError, PotentialError
 from matsearch.core.verdict import FailureKind
+from matsearch.potentials import load_from
 from matsearch.potentials.toy import ToyPotential
 from matsearch.relax import pool
 from matsearch.relax.engine import BatchedEngine, InProcessEngine
@@ -28,11 +30,17 @@ class Together(ToyPotential):
         raise NotImplementedError
 
 
+def together(section):
+    found = Together()
+    found.info = load_from(section).info
+    return found
+
+
 @pytest.fixture
 def make_pool(monkeypatch):
     """Pools of calculators of the tests, with several crystals in each process."""
     monkeypatch.setenv("PYTHONPATH", ROOT)
-    monkeypatch.setattr(pool, "load_from", lambda _: Together())
+    monkeypatch.setattr(pool, "load_from", together)
     made = []
 
     def make(potential, workers=1, time_limit_s=60.0, **keys):
@@ -146,3 +154,27 @@ def test_the_dozen_ends_in_several_ways(answers):
     assert kinds["alone"] is FailureKind.ISOLATED_ATOM
     assert kinds["crushed"] is not None
     assert sum(kind is None for kind in kinds.values()) >= 8
+
+
+def test_weights_that_changed_are_refused(make_pool, monkeypatch):
+    other = ToyPotential()
+    other.info = other.info.evolve(sha256="0" * 64)
+    monkeypatch.setattr(pool, "load_from", lambda _: other)
+    engine = ProcessEngine(PotentialSection(name="toy"), 1, 60.0)
+    try:
+        with pytest.raises(PotentialError, match="have changed"):
+            list(engine.run(good_tasks(1)))
+    finally:
+        engine.close()
+
+
+def test_a_task_to_be_alone_is_alone(make_pool):
+    work = good_tasks(5)
+    work[2] = work[2].evolve(alone=True)
+    ended = dict(make_pool(PotentialSection(name="toy")).run(work))
+    check_the_rest(ended)
+
+
+def test_a_potential_without_a_batched_form_is_no_use_on_a_gpu():
+    with pytest.raises(ConfigError, match=r"toy 1 has no batched form for 'cuda'"):
+        BatchedEngine(PotentialSection(name="toy"), "cuda")
