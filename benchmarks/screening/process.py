@@ -15,6 +15,7 @@ import psutil
 from arms import Arm
 from sources import Crystal
 
+from matsearch.core.children import last_words
 from matsearch.core.errors import MatsearchError
 from matsearch.core.structures import encode_structure
 
@@ -64,7 +65,7 @@ def _attempt(arm: Arm, crystals: Sequence[Crystal], fmax: float) -> dict[str, An
         }
         _say(to, task)
         if not replies.readline():
-            raise MatsearchError(f"the process of {arm.name} does not start: {_last_words(errors)}", AGAIN)
+            raise MatsearchError(f"the process of {arm.name} does not start: {last_words(errors)}", AGAIN)
         ready, busy = time.perf_counter(), _busy_seconds()
         _say(to, "begin")
         for text in replies:
@@ -78,7 +79,7 @@ def _attempt(arm: Arm, crystals: Sequence[Crystal], fmax: float) -> dict[str, An
         part["wall_s"], part["start_s"] = time.perf_counter() - ready, ready - began
         if part["cpu_s"] is not None and busy is not None:
             part["other_cpu_s"] = max(0.0, (_busy_seconds() or 0.0) - busy - part["cpu_s"])
-        part["last_words"] = _last_words(errors)
+        part["last_words"] = last_words(errors)
     return part
 
 
@@ -120,13 +121,6 @@ def _busy_seconds() -> float | None:
 def _say(stream: IO[str], message: Any) -> None:
     stream.write(json.dumps(message, allow_nan=False) + "\n")
     stream.flush()
-
-
-def _last_words(errors: IO[bytes]) -> str:
-    size = errors.seek(0, os.SEEK_END)
-    errors.seek(max(0, size - 2000))
-    lines = errors.read().decode("utf-8", "replace").strip().splitlines()
-    return lines[-1][:300] if lines else ""
 
 
 def _died(name: str, last_words: str) -> dict[str, Any]:

@@ -7,8 +7,6 @@ import os
 import warnings
 from collections.abc import Sequence
 from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -20,6 +18,7 @@ from matsearch.core.protocols import PotentialInfo
 from matsearch.core.schemes import get_scheme
 from matsearch.core.verdict import Verdict
 from matsearch.potentials.evaluators import isolated_atom
+from matsearch.potentials.registry import CHGNET
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from matsearch.potentials.chgnet_graph import Bonds
     from matsearch.potentials.chgnet_network import Network
 
-_SCHEMES = {"0.3.0": "chgnet-0.3.0", "0.2.0": "chgnet-0.2.0", "r2scan": "chgnet-r2scan"}
 # chgnet unpickles its checkpoint, so only those that were published are handed to it
 _PUBLISHED = {
     "0.3.0": "d14ab7c0f093efe64b60a7bcd540bca10e74fb7f46c86108a079af60524659d1",
@@ -51,17 +49,20 @@ class CHGNetPotential:
     """
 
     def __init__(self, version: str = "0.3.0") -> None:
-        if version not in _SCHEMES:
-            raise PotentialError(f"unknown CHGNet version {version!r}", f"known: {', '.join(_SCHEMES)}")
+        if version not in CHGNET.versions:
+            raise PotentialError(
+                f"unknown CHGNet version {version!r}", f"known: {', '.join(CHGNET.versions)}"
+            )
+        scheme = get_scheme(str(CHGNET.versions[version].scheme_id))
         self._version = version
         self.company_invariant = version != "0.2.0"
         self.info = PotentialInfo(
             name="chgnet",
             version=version,
             sha256=_weights_sha256(version),
-            scheme_id=_SCHEMES[version],
-            elements=get_scheme(_SCHEMES[version]).elements,
-            gives=frozenset({"forces", "stress", "magmoms"}),
+            scheme_id=scheme.scheme_id,
+            elements=scheme.elements,
+            gives=CHGNET.gives,
         )
 
     def calculator(self) -> "CHGNetCalculator":
@@ -162,19 +163,18 @@ def load_model(version: str) -> Any:
 
 @cache
 def _weights_sha256(version: str) -> str:
-    spec = find_spec("chgnet")
-    if spec is None or spec.origin is None:
+    place, checkpoint = CHGNET.place(version), CHGNET.weights_path(version)
+    if place is None:
         raise PotentialError("CHGNet is not installed", "pip install chgnet")
-    folder = Path(spec.origin).parent / "pretrained" / version
-    checkpoints = sorted(folder.glob("*.pth.tar"))
-    if not checkpoints:
+    if checkpoint is None:
         raise PotentialError(
-            f"no CHGNet {version} weights in {folder}", "pip install --force-reinstall chgnet"
+            f"no CHGNet {version} weights in {(place[0] / place[1]).parent}",
+            "pip install --force-reinstall chgnet",
         )
-    sha256 = hashlib.sha256(checkpoints[0].read_bytes()).hexdigest()
+    sha256 = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
     if sha256 != _PUBLISHED[version]:
         raise PotentialError(
-            f"{checkpoints[0]} is not the published CHGNet {version}: sha256 {sha256}",
+            f"{checkpoint} is not the published CHGNet {version}: sha256 {sha256}",
             "pip install --force-reinstall chgnet",
         )
     return sha256

@@ -6,7 +6,6 @@ one environment.
 
 import contextlib
 import json
-import os
 import subprocess
 import tempfile
 import threading
@@ -19,13 +18,13 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
+from matsearch.core.children import last_words, one_thread_environment
 from matsearch.core.errors import PotentialError
 from matsearch.core.protocols import PotentialInfo
 
 START_LIMIT_S = 180.0
 END_LIMIT_S = 5.0
 SERVE = Path(__file__).with_name("serve.py")
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 # what the guards of a relaxation tell apart by type
 _ERRORS = {"ValueError": ValueError, "MemoryError": MemoryError, "OutOfMemoryError": MemoryError}
 
@@ -165,7 +164,7 @@ class Child:
     def __init__(self, python: str, setup: Mapping[str, Any]) -> None:
         self._python = python
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
-        environment = {**os.environ, **dict.fromkeys(_THREAD_VARIABLES, "1")}
+        environment = one_thread_environment()
         environment.pop("PYTHONHOME", None)
         try:
             # its own session: Ctrl-C is for the driver, which then closes its input
@@ -232,7 +231,7 @@ class Child:
             self._process.wait(END_LIMIT_S)
         self._process.kill()
         code = self._process.wait()
-        words = _last_words(self._errors)
+        words = last_words(self._errors)
         self.close()
         if limit_s is not None:
             return PotentialError(
@@ -250,13 +249,6 @@ def _end(process: subprocess.Popen[str], errors: IO[bytes]) -> None:
     for stream in (process.stdin, process.stdout, errors):
         with contextlib.suppress(OSError):
             stream.close()  # type: ignore[union-attr]
-
-
-def _last_words(errors: IO[bytes]) -> str:
-    size = errors.seek(0, os.SEEK_END)
-    errors.seek(max(0, size - 2000))
-    lines = errors.read().decode("utf-8", "replace").strip().splitlines()
-    return lines[-1][:300] if lines else ""
 
 
 def _as_raised(error: Mapping[str, str]) -> Exception:

@@ -43,18 +43,18 @@ def main() -> None:
     # this file's own folder comes first, and its neighbours have names of packages
     sys.path.pop(0)
     warnings.simplefilter("ignore")
-    messages = _read_in_background(sys.stdin)
+    messages = read_in_background(sys.stdin)
     setup = messages.get()
     if setup["do"] == "describe":
-        _write(replies, described(setup))
+        write_line(replies, described(setup))
         return
     made = _contained(lambda: {"calculator": build(setup)})
     if "error" in made:
-        _write(replies, made)
+        write_line(replies, made)
         return
-    _write(replies, {"ready": True})
+    write_line(replies, {"ready": True})
     while True:
-        _write(replies, _answer(made["calculator"], messages.get()))
+        write_line(replies, _answer(made["calculator"], messages.get()))
 
 
 def build(setup: dict[str, Any]) -> Any:
@@ -190,7 +190,8 @@ def _finite(value: Any) -> Any:
     return value if math.isfinite(value) else None
 
 
-def _read_in_background(stream: IO[str]) -> queue.SimpleQueue[dict[str, Any]]:
+def read_in_background(stream: IO[str]) -> queue.SimpleQueue[dict[str, Any]]:
+    """Return the messages of a stream as they come, one JSON object a line; the end of it ends this process."""
     messages: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
 
     def read() -> None:
@@ -202,7 +203,8 @@ def _read_in_background(stream: IO[str]) -> queue.SimpleQueue[dict[str, Any]]:
     return messages
 
 
-def _write(stream: IO[str], message: dict[str, Any]) -> None:
+def write_line(stream: IO[str], message: dict[str, Any]) -> None:
+    """Write a message as one line."""
     stream.write(json.dumps(message, allow_nan=False) + "\n")
     stream.flush()
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import queue
 import subprocess
 import sys
@@ -11,6 +10,7 @@ import threading
 from dataclasses import dataclass
 from typing import IO
 
+from matsearch.core.children import last_words, one_thread_environment
 from matsearch.core.config import PotentialSection
 from matsearch.core.errors import PotentialError
 from matsearch.core.records import RelaxOutcome
@@ -20,7 +20,6 @@ from matsearch.relax.task import RelaxTask
 
 START_LIMIT_S = 240.0
 _LOOK = "check memory, open files and space in the temporary folder, then run the same command again"
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -180,7 +179,7 @@ class Worker:
             stderr=self._errors,
             text=True,
             encoding="utf-8",
-            env={**os.environ, **dict.fromkeys(_THREAD_VARIABLES, "1")},
+            env=one_thread_environment(),
             start_new_session=True,
         )
         if self._closed:
@@ -216,10 +215,7 @@ class Worker:
         if errors is None:
             return ""
         with errors:
-            size = errors.seek(0, os.SEEK_END)
-            errors.seek(max(0, size - 2000))
-            lines = errors.read().decode("utf-8", "replace").strip().splitlines()
-        return lines[-1][:300] if lines else ""
+            return last_words(errors)
 
 
 def _close(stream: IO[str] | None) -> None:

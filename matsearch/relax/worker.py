@@ -8,7 +8,6 @@ import json
 import os
 import queue
 import sys
-import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import IO, TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from matsearch.core.protocols import Evaluator
 from matsearch.core.verdict import Verdict
 from matsearch.potentials import load_from
 from matsearch.potentials.evaluators import evaluator_of
+from matsearch.potentials.serve import read_in_background, write_line
 from matsearch.relax.lanes import Lanes
 from matsearch.relax.task import RelaxTask
 
@@ -36,7 +36,7 @@ class Beating:
 
     def evaluate(self, batch: Sequence["Atoms"]) -> list[Labels | Verdict]:
         """Return the labels of each geometry."""
-        _write(self._replies, {"alive": len(batch)})
+        write_line(self._replies, {"alive": len(batch)})
         return self._evaluator.evaluate(batch)
 
 
@@ -47,7 +47,7 @@ def main(arguments: list[str]) -> None:
     os.dup2(2, 1)
     warnings.simplefilter("ignore")
     setup = json.loads(arguments[0])
-    tasks = _read_in_background(sys.stdin)
+    tasks = read_in_background(sys.stdin)
     potential = load_from(PotentialSection.model_validate(setup["potential"]))
     if potential.info.sha256 != setup["sha256"]:
         raise PotentialError(
@@ -56,35 +56,20 @@ def main(arguments: list[str]) -> None:
         )
     evaluator = Beating(evaluator_of(potential), replies)
     lanes = Lanes(evaluator, potential.info, setup["max_atoms"], setup["time_limit_s"])
-    _write(replies, {"ready": True})
+    write_line(replies, {"ready": True})
     for key, outcome in lanes.run(_arriving(tasks, lanes)):
-        _write(replies, {"key": key, "outcome": outcome.document()})
+        write_line(replies, {"key": key, "outcome": outcome.document()})
 
 
-def _arriving(tasks: "queue.SimpleQueue[RelaxTask]", lanes: Lanes) -> Iterator[RelaxTask | None]:
+def _arriving(tasks: "queue.SimpleQueue[dict[str, Any]]", lanes: Lanes) -> Iterator[RelaxTask | None]:
     """Yield tasks as they come, None where there is none at the moment and something else to do."""
     while True:
         try:
-            yield tasks.get(block=not lanes.busy)
+            document = tasks.get(block=not lanes.busy)
         except queue.Empty:
             yield None
-
-
-def _read_in_background(stream: IO[str]) -> "queue.SimpleQueue[RelaxTask]":
-    tasks: queue.SimpleQueue[RelaxTask] = queue.SimpleQueue()
-
-    def read() -> None:
-        for line in stream:
-            tasks.put(RelaxTask.model_validate(json.loads(line)))
-        os._exit(0)
-
-    threading.Thread(target=read, daemon=True).start()
-    return tasks
-
-
-def _write(stream: IO[str], message: dict[str, Any]) -> None:
-    stream.write(json.dumps(message, allow_nan=False) + "\n")
-    stream.flush()
+        else:
+            yield RelaxTask.model_validate(document)
 
 
 if __name__ == "__main__":
