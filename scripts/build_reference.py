@@ -1,6 +1,6 @@
 """Build the embedded set of known crystals: check the descriptions, relax them, write one file.
 
-Reads ``matsearch/crystal/data/compounds.yaml`` and writes ``matsearch/crystal/data/embedded.json.gz``. Finished
+Reads the folder ``matsearch/crystal/data/compounds`` and writes ``matsearch/crystal/data/embedded.json.gz``. Finished
 phases are kept in a journal beside the temporary files, so that an interrupted run goes on where it stopped; a
 changed description or setting is relaxed anew. The same inputs give the same bytes, but for the date and what the
 relaxations differ in between machines.
@@ -13,7 +13,6 @@ import json
 import os
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import UTC, datetime
@@ -24,15 +23,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# the neighbouring file is found, too, where this one is loaded by its path
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import numpy as np
-import spglib
-import yaml
-from pymatgen.core import Composition, Lattice, Structure
+from pymatgen.core import Lattice, Structure
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
+from reference_descriptions import SYMPREC, build, check_all, load_entries
 
 from matsearch.core.structures import encode_structure
-from matsearch.crystal.limits import shortest_contact_ratio
 from matsearch.potentials.chgnet import CHGNetPotential
 
 if TYPE_CHECKING:
@@ -44,23 +43,7 @@ JOURNAL = Path(tempfile.gettempdir()) / "matsearch-build-reference.jsonl"
 POTENTIAL_VERSION = "0.3.0"
 FMAX = 0.01
 MAX_STEPS = 500
-SYMPREC = 0.01
 DIGITS = 8
-# short double bonds reach 0.9 of the sum of the covalent radii
-MIN_CONTACT_RATIO = 0.6
-SITE_TOLERANCE = 1e-4
-# spglib's names of the standard settings: unique axis b, origin choice 2, hexagonal axes, or the only one
-SETTINGS = frozenset({"", "2", "H", "b", "b1"})
-# of a spacegroup's lattice parameters: crystal system -> those that a description gives
-FREE_PARAMETERS = {
-    "triclinic": ("a", "b", "c", "alpha", "beta", "gamma"),
-    "monoclinic": ("a", "b", "c", "beta"),
-    "orthorhombic": ("a", "b", "c"),
-    "tetragonal": ("a", "c"),
-    "trigonal": ("a", "c"),
-    "hexagonal": ("a", "c"),
-    "cubic": ("a",),
-}
 PACKAGES = ("ase", "chgnet", "numpy", "pymatgen", "pymatgen-core", "spglib", "torch")
 
 
@@ -74,110 +57,6 @@ def settings() -> dict[str, Any]:
         "max_steps": MAX_STEPS,
         "symprec": SYMPREC,
     }
-
-
-# ------------------------------------------------------------------------------------------ descriptions
-
-
-def load_entries(path: Path) -> list[dict[str, Any]]:
-    """Return the descriptions in the file's order."""
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
-
-
-def crystal_system(number: int) -> str:
-    """Return the crystal system of a space group."""
-    limits = {2: "triclinic", 15: "monoclinic", 74: "orthorhombic", 142: "tetragonal", 167: "trigonal"}
-    limits |= {194: "hexagonal", 230: "cubic"}
-    return next(system for limit, system in limits.items() if number <= limit)
-
-
-def lattice_of(entry: dict[str, Any]) -> Lattice:
-    """Return the conventional lattice from the free parameters of the crystal system."""
-    system = crystal_system(entry["spacegroup"])
-    given = entry["lattice"]
-    expected = FREE_PARAMETERS[system]
-    if set(given) != set(expected):
-        raise ValueError(f"a {system} lattice has the parameters {', '.join(expected)}")
-    a = given["a"]
-    b = given.get("b", a)
-    c = given.get("c", a)
-    gamma = 120 if system in {"trigonal", "hexagonal"} else given.get("gamma", 90)
-    return Lattice.from_parameters(a, b, c, given.get("alpha", 90), given.get("beta", 90), gamma)
-
-
-@cache
-def operations(number: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rotations and translations of a space group in the setting of the descriptions."""
-    for hall in range(1, 531):
-        group = spglib.get_spacegroup_type(hall)
-        if group.number == number and group.choice in SETTINGS:
-            symmetry = spglib.get_symmetry_from_database(hall)
-            return symmetry["rotations"], symmetry["translations"]
-    raise ValueError(f"no space group {number}")
-
-
-def orbit(number: int, xyz: list[float]) -> np.ndarray:
-    """Return the fractional coordinates of all atoms of a site, which is first put exactly on its position."""
-    rotations, translations = operations(number)
-    shifts = rotations @ np.array(xyz, dtype=float) + translations - xyz
-    shifts -= np.round(shifts)
-    exact = xyz + shifts[np.abs(shifts).max(axis=1) < SITE_TOLERANCE].mean(axis=0)
-    found: list[np.ndarray] = []
-    for image in np.mod(np.round(rotations @ exact + translations, 12), 1):
-        apart = [np.abs(image - other - np.round(image - other)).max() for other in found]
-        if min(apart, default=1) > SITE_TOLERANCE:
-            found.append(image)
-    return np.array(found)
-
-
-def build_conventional(entry: dict[str, Any]) -> Structure:
-    """Return the conventional cell of a description."""
-    orbits = [(site["element"], orbit(entry["spacegroup"], site["xyz"])) for site in entry["sites"]]
-    species = [element for element, coords in orbits for _ in coords]
-    return Structure(lattice_of(entry), species, np.concatenate([coords for _, coords in orbits]))
-
-
-def build(entry: dict[str, Any]) -> Structure:
-    """Return the primitive standard cell of a description."""
-    return SpacegroupAnalyzer(build_conventional(entry), symprec=SYMPREC).get_primitive_standard_structure()
-
-
-def check(entry: dict[str, Any]) -> list[str]:
-    """Return what is wrong with a description; nothing if it holds."""
-    try:
-        problems = _orbit_problems(entry)
-        conventional = build_conventional(entry)
-    except (ValueError, KeyError) as error:
-        return [str(error)]
-    if conventional.composition.reduced_composition != Composition(entry["formula"]).reduced_composition:
-        problems.append(f"composition {conventional.composition.formula} is not {entry['formula']}")
-    ratio = shortest_contact_ratio(conventional)
-    if ratio < MIN_CONTACT_RATIO:
-        return [*problems, f"two atoms at {ratio:.2f} of the sum of their radii"]
-    found = SpacegroupAnalyzer(conventional, symprec=SYMPREC).get_space_group_number()
-    if found != entry["spacegroup"]:
-        problems.append(f"space group {found} found, {entry['spacegroup']} declared")
-    return problems
-
-
-def check_all(entries: list[dict[str, Any]]) -> dict[str, list[str]]:
-    """Return the problems by id, for the entries that have any."""
-    problems = {entry["id"]: check(entry) for entry in entries}
-    for identifier, count in Counter(entry["id"] for entry in entries).items():
-        if count > 1:
-            problems[identifier].append(f"given {count} times")
-    return {identifier: found for identifier, found in problems.items() if found}
-
-
-def _orbit_problems(entry: dict[str, Any]) -> list[str]:
-    problems = []
-    for site in entry["sites"]:
-        multiplicity = len(orbit(entry["spacegroup"], site["xyz"]))
-        if multiplicity != int(site["wyckoff"][:-1]):
-            problems.append(
-                f"{site['element']} at {site['xyz']}: {multiplicity} atoms, not {site['wyckoff']}"
-            )
-    return problems
 
 
 # ------------------------------------------------------------------------------------------ relaxation
@@ -253,10 +132,14 @@ def lattice_change(before: Structure, after: Structure) -> float:
 # ------------------------------------------------------------------------------------------ journal and file
 
 
+def sha256(value: Any) -> str:
+    """Return the hash of JSON types."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
 def journal_key(entry: dict[str, Any]) -> str:
     """Return the hash of all that a phase's record follows from."""
-    basis = [entry, settings(), CHGNetPotential(POTENTIAL_VERSION).info.sha256]
-    return hashlib.sha256(json.dumps(basis, sort_keys=True).encode()).hexdigest()
+    return sha256([entry, settings(), CHGNetPotential(POTENTIAL_VERSION).info.sha256])
 
 
 def read_journal(path: Path) -> dict[str, dict[str, Any]]:
@@ -283,7 +166,7 @@ def document(phases: list[dict[str, Any]], built: str) -> dict[str, Any]:
     potential = CHGNetPotential(POTENTIAL_VERSION).info
     return {
         "format": 1,
-        "name": "embedded-v1",
+        "name": "embedded-v2",
         "built": built,
         "potential": {"name": potential.name, "version": potential.version, "sha256": potential.sha256},
         "scheme_id": potential.scheme_id,
@@ -345,7 +228,7 @@ def arguments() -> argparse.Namespace:
     """Return the command line's arguments."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--compounds", type=Path, default=DATA / "compounds.yaml", help="descriptions to read"
+        "--compounds", type=Path, default=DATA / "compounds", help="folder or file of descriptions to read"
     )
     parser.add_argument("--output", type=Path, default=DATA / "embedded.json.gz", help="file to write")
     parser.add_argument("--journal", type=Path, default=JOURNAL, help="finished phases, for going on later")
@@ -391,7 +274,8 @@ def main() -> int:
     phases, failures = run_relaxations(wanted, options.journal, options.jobs)
     if failures or options.only is not None:
         return 1 if failures else 0
-    write(options.output, document([phases[entry["id"]] for entry in entries], options.built))
+    records = [phases[entry["id"]] | {"description_sha256": sha256(entry)} for entry in entries]
+    write(options.output, document(records, options.built))
     print(f"{len(phases)} phases in {options.output}")
     return 0
 

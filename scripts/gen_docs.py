@@ -72,7 +72,7 @@ def _values(item: Schema) -> str:
     if item.get("type") == "array":
         return f"list of {_values(item['items'])}"
     if item.get("type") == "object":
-        return f"{_values(item['propertyNames'])}: {_values(item['additionalProperties'])}"
+        return f"{_values(item.get('propertyNames', {'type': 'string'}))}: {_values(item['additionalProperties'])}"
     kind = _cell(item.get("type", "any"))
     bounds = ", ".join(_bounds(item))
     return f"{kind} {bounds}" if bounds else kind

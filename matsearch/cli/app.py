@@ -137,6 +137,20 @@ def export(
 
 
 @app.command()
+def report(
+    campaign: Campaign = None,
+    to: Annotated[Path, typer.Option(help="Folder to write; made if missing.")] = Path("matsearch-report"),
+    n: Annotated[int, typer.Option("-n", min=1, help="Crystals in the table, each drawn.")] = 20,
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Write what a campaign found as one HTML page, with its figures as PNG and its numbers as JSON."""
+    from matsearch.cli.report import report_campaign
+
+    report_campaign(campaign, to, n, store, as_json=as_json)
+
+
+@app.command()
 def doctor(store: Store = None, as_json: Json = False) -> None:
     """Check Python, packages, weights, store and disk; say what to do about what is wrong."""
     from matsearch.cli.doctor import run_doctor
@@ -262,6 +276,26 @@ def references_add(
     facts = {"name": name, "scheme": scheme, "corrections": corrections, "software": software, "date": date}
     words = {"description": description, "citation": citation, "licence": licence}
     add(file, {**facts, "complete": complete, **words}, as_json=as_json)
+
+
+@references_app.command("build")
+def references_build(
+    config: Config,
+    name: Annotated[str, typer.Option(help="What the set is to be called.")],
+    structures: Annotated[
+        Path | None, typer.Option(help="Folder or file of CIF/POSCAR: phases to relax beside the known ones.")
+    ] = None,
+    prototypes: Annotated[
+        str, typer.Option(help="Types to try with the system's elements: NaCl,CsCl or all.")
+    ] = "",
+    store: Store = None,
+    overrides: Overrides = None,
+    as_json: Json = False,
+) -> None:
+    """Relax known, given and prototype phases of a system with a configuration's potential, and name the set."""
+    from matsearch.cli.building import build
+
+    build(config, name, structures, prototypes, store, _parse_overrides(overrides), as_json=as_json)
 
 
 @potentials_app.command("list")

@@ -89,11 +89,23 @@ def _print_candidate(candidate: Candidate) -> None:
     _print_energies(candidate)
     if candidate.match:
         print_line(f"  known as    {candidate.match.known_id} (by {candidate.match.kind.replace('_', ' ')})")
+    _print_kind(candidate)
     if candidate.duplicate_of:
         print_line(f"  same as     {candidate.duplicate_of}")
     if candidate.best_structure is not None:
         print_line("  crystal     " + ("relaxed" if candidate.relaxation else "as proposed"))
         print_line("\n".join(f"    {line}" for line in str(candidate.best_structure).splitlines()))
+
+
+def _print_kind(candidate: Candidate) -> None:
+    nearest = candidate.nearest_known
+    if candidate.prototype:
+        print_line(f"  prototype   {candidate.prototype}")
+    if nearest:
+        like = "isotypic with it" if nearest.isotypic else "another type"
+        print_line(f"  most like   {nearest.known_id} ({like}, {nearest.distance:.3f} apart by fingerprint)")
+    if candidate.charge_balance:
+        print_line(f"  balanced    {candidate.charge_balance} (charges by known oxidation states)")
 
 
 def _print_energies(candidate: Candidate) -> None:

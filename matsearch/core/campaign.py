@@ -20,6 +20,10 @@ class GenerationSummary(Record):
         Slots times proposals a slot.
     best_energy_above_hull : float or None
         In eV/atom, over the whole campaign up to here; what is flagged as not to be believed is left out.
+    best_objective : float or None
+        Best value of the first objective, in its unit, since the last restart up to here; flagged ones left out.
+    restarted : bool
+        Whether the search stagnated here, so that the next generation begins from the seeds again.
     """
 
     generation: int
@@ -28,6 +32,8 @@ class GenerationSummary(Record):
     relaxed: int
     scored: int
     best_energy_above_hull: float | None = None
+    best_objective: float | None = None
+    restarted: bool = False
 
 
 class CampaignState(Record):

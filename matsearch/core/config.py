@@ -24,6 +24,7 @@ from matsearch.core.sections import (
     SanitySection,
     Section,
     SeedSection,
+    SelectionSection,
     SystemSection,
 )
 
@@ -42,6 +43,7 @@ __all__ = [
     "SearchConfig",
     "Section",
     "SeedSection",
+    "SelectionSection",
     "SystemSection",
     "load_config",
     "names_entries_file",
@@ -82,6 +84,7 @@ class SearchConfig(Section):
     seeds: SeedSection = SeedSection()
     propose: ProposeSection = ProposeSection()
     population: PopulationSection = PopulationSection()
+    selection: SelectionSection = SelectionSection()
     objectives: Annotated[
         tuple[Objective, ...], Field(min_length=1, description="What to optimise; ties go to the next.")
     ] = (Objective(),)

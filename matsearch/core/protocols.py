@@ -26,10 +26,19 @@ class Limits(Record):
         Allowed elements, sorted.
     max_atoms : int
         In the proposed cell.
+    formulas : tuple of str
+        Reduced formulas; empty where any composition of the elements will do.
     """
 
     elements: tuple[str, ...]
     max_atoms: int
+    formulas: tuple[str, ...] = ()
+
+    def allow(self, composition: Composition) -> bool:
+        """Return whether a cell of this composition keeps to elements, size and formulas."""
+        symbols = {element.symbol for element in composition.elements}
+        asked = not self.formulas or composition.reduced_formula in self.formulas
+        return asked and symbols <= set(self.elements) and composition.num_atoms <= self.max_atoms
 
 
 class Slot(Record):

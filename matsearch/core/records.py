@@ -166,6 +166,23 @@ class KnownMatch(Record):
     own_root: bool = False
 
 
+class NearestKnown(Record):
+    """The known crystal whose structure is most like a candidate's, whatever its elements.
+
+    Attributes
+    ----------
+    distance : float
+        Between the two fingerprints (``crystal.fingerprint``); 0 is the same arrangement.
+    isotypic : bool
+        Whether StructureMatcher finds the two isotypic (``fit_anonymous``).
+    """
+
+    known_id: str
+    formula: str
+    distance: float
+    isotypic: bool
+
+
 class Candidate(Record):
     """One proposal, from birth to its end. Stages return copies with more fields filled; none is dropped."""
 
@@ -182,8 +199,11 @@ class Candidate(Record):
     placement: HullPlacement | None = None
     properties: dict[str, PropertyValue] = {}
     oxidation_states: OxidationStates | None = None
+    charge_balance: Literal["yes", "no", "not applicable"] | None = None
     match: KnownMatch | None = None
+    nearest_known: NearestKnown | None = None
     spacegroup: str | None = None
+    prototype: str | None = None
     duplicate_of: str | None = None
     flags: tuple[str, ...] = ()
     verdict: Verdict | None = None

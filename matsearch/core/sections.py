@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from matsearch.core.formulas import check_formula
 from matsearch.core.potential_rules import IMPORT_PATH, VERSION, check_potential, known_elements, known_scheme
 
 MAX_ATOMS = 500
@@ -23,11 +24,21 @@ class SystemSection(Section):
         tuple[str, ...], Field(min_length=1, description="Element symbols, e.g. [Li, Fe, P, O].")
     ]
     max_atoms: Annotated[int, Field(ge=1, le=MAX_ATOMS, description="Largest proposed cell, in atoms.")] = 20
+    formulas: Annotated[
+        tuple[str, ...],
+        Field(description="Only these compositions, e.g. [LiFePO4]: structure prediction. Empty: any."),
+    ] = ()
 
     @field_validator("elements")
     @classmethod
     def _known_and_sorted(cls, symbols: tuple[str, ...]) -> tuple[str, ...]:
         return known_elements(symbols)
+
+    @model_validator(mode="after")
+    def _formulas_of_the_elements(self) -> "SystemSection":
+        for formula in self.formulas:
+            check_formula(formula, self.elements, self.max_atoms)
+        return self
 
 
 class PotentialSection(Section):
@@ -136,6 +147,10 @@ class SanitySection(Section):
     ] = 0.5
     min_volume_per_atom: Annotated[float, Field(gt=0, description="Cubic angstrom per atom.")] = 3.0
     max_volume_per_atom: Annotated[float, Field(gt=0, description="Cubic angstrom per atom.")] = 120.0
+    charge_balance: Annotated[
+        Literal["record", "require"],
+        Field(description="Of crystals with an anion former: said of each, or required."),
+    ] = "record"
 
 
 class ReferenceSection(Section):
@@ -179,15 +194,46 @@ class SeedSection(Section):
     exclude: Annotated[
         tuple[str, ...], Field(description="Formulas or ids left out of seeds and templates.")
     ] = ()
+    exclude_isotypes: Annotated[
+        tuple[str, ...],
+        Field(
+            description="Ids of embedded phases left out with all their isotypes, whatever their elements."
+        ),
+    ] = ()
+
+
+OperatorName = Literal[
+    "substitution",
+    "decoration",
+    "heredity",
+    "strain",
+    "rattle",
+    "permutation",
+    "vacancy",
+    "insertion",
+    "supercell",
+    "random_symmetric",
+]
 
 
 class ProposeSection(Section):
     """Who proposes."""
 
     operators: Annotated[
-        dict[Literal["substitution", "strain", "permutation"], Annotated[float, Field(ge=0)]],
-        Field(description="Relative share of each operator."),
-    ] = {"substitution": 0.6, "strain": 0.2, "permutation": 0.2}
+        dict[OperatorName, Annotated[float, Field(ge=0)]],
+        Field(description="Relative share of each operator. `docs/operators.md` says what each does."),
+    ] = {
+        "substitution": 0.3,
+        "decoration": 0.15,
+        "heredity": 0.1,
+        "strain": 0.05,
+        "rattle": 0.05,
+        "permutation": 0.1,
+        "vacancy": 0.05,
+        "insertion": 0.05,
+        "supercell": 0.05,
+        "random_symmetric": 0.1,
+    }
 
     @field_validator("operators")
     @classmethod
@@ -202,6 +248,37 @@ class PopulationSection(Section):
 
     proposals: Annotated[int, Field(ge=1, description="Slots a generation: one proposal each.")] = 20
     parents: Annotated[int, Field(ge=1, description="Survivors that the next generation builds on.")] = 10
+
+
+class SelectionSection(Section):
+    """Which of the scored crystals become parents, beyond the order of the objectives."""
+
+    polymorphs: Annotated[int, Field(ge=1, description="Parents of one reduced formula, at most.")] = 3
+    element_caps: Annotated[
+        dict[str, Annotated[float, Field(gt=0, le=1)]],
+        Field(description="Largest share of the parents that hold an element, e.g. {Pt: 0.2}."),
+    ] = {}
+    diversity: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="Share of the parents taken for being unlike the others in chemistry and structure.",
+        ),
+    ] = 0.3
+    stagnation: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            description="Generations without a better best before a restart from seeds; null: no restart.",
+        ),
+    ] = 5
+
+    @field_validator("element_caps")
+    @classmethod
+    def _known_elements(cls, caps: dict[str, float]) -> dict[str, float]:
+        known_elements(tuple(caps))
+        return caps
 
 
 class BudgetSection(Section):

@@ -33,6 +33,9 @@ class FailureKind(StrEnum):
     INTERNAL_ERROR = "internal_error"
     GAVE_UP = "gave_up"
     CANNOT_WIN = "cannot_win"
+    NOT_PERIODIC = "not_periodic"
+    CHARGE_UNBALANCED = "charge_unbalanced"
+    FORMULA_NOT_ASKED = "formula_not_asked"
 
 
 TRANSIENT = frozenset({FailureKind.TIME_OUT, FailureKind.OUT_OF_MEMORY, FailureKind.WORKER_DIED})

@@ -3,7 +3,7 @@
 import gzip
 import hashlib
 import json
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any
 
@@ -16,6 +16,12 @@ class EmbeddedPhase(Record):
 
     Attributes
     ----------
+    prototype : str
+        The name of its structure type, such as NaCl or GdFeO3.
+    spacegroup : int
+        The number of the space group, which the relaxation keeps.
+    source : str
+        Begins with the class of citation: a textbook value, a handbook value or one refinement.
     literature, relaxed : Structure
         As described in the literature, and as relaxed by the set's potential.
     energy : float
@@ -26,12 +32,13 @@ class EmbeddedPhase(Record):
     formula: str
     name: str
     prototype: str
+    spacegroup: int
     source: str
     literature: StructureField
     relaxed: StructureField
     energy: float
 
-    @property
+    @cached_property
     def symbols(self) -> frozenset[str]:
         """Element symbols."""
         return frozenset(element.symbol for element in self.relaxed.composition.elements)
@@ -71,6 +78,7 @@ def _phase(item: dict[str, Any]) -> EmbeddedPhase:
         formula=item["formula"],
         name=item["name"],
         prototype=item["prototype"],
+        spacegroup=item["spacegroup"],
         source=item["source"],
         literature=decode_structure(item["literature"]),
         relaxed=decode_structure(item["relaxed"]),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 from pymatgen.core import Structure
 
 from matsearch.core.boundary import contained
@@ -9,14 +10,24 @@ from matsearch.core.config import SanitySection
 from matsearch.core.protocols import Limits
 from matsearch.core.records import Candidate
 from matsearch.core.verdict import FailureKind, Verdict
+from matsearch.crystal.balance import charge_balance
 from matsearch.crystal.canonical import structure_key
-from matsearch.crystal.limits import covalent_radius, shortest_contact_ratio
+from matsearch.crystal.limits import covalent_radius
+from matsearch.crystal.network import CONTACT_MARGIN, contact_dimensions
 
 STAGE = "parse"
 
+MIN_ANGLE = 2.0
+"""Degrees between lattice vectors; polytypes of ZnS, SiC and CdI2 have primitive cells of 5."""
+
+MIN_TRANSLATION = 1.0
+"""Angstrom after which a lattice may repeat."""
+
+_SHAPES = ("a cluster or an atom alone", "a wire", "a slab")
+
 
 def check_sanity(batch: Sequence[Candidate], limits: Limits, rules: SanitySection) -> list[Candidate]:
-    """Give each living candidate its structure key or a verdict."""
+    """Give each living candidate its charge balance, and its structure key or a verdict."""
     return [_check(candidate, limits, rules) if candidate.alive else candidate for candidate in batch]
 
 
@@ -24,18 +35,26 @@ def _check(candidate: Candidate, limits: Limits, rules: SanitySection) -> Candid
     structure = candidate.structure
     if structure is None:
         return candidate.evolve(verdict=_verdict(FailureKind.NO_PROPOSAL, "no structure was proposed"))
-    verdict = contained(STAGE, lambda: find_fault(structure, limits, rules))
-    if verdict:
-        return candidate.evolve(verdict=verdict)
-    return candidate.evolve(structure_key=structure_key(structure))
+    checked = contained(STAGE, lambda: _examine(candidate, structure, limits, rules))
+    return candidate.evolve(verdict=checked) if isinstance(checked, Verdict) else checked
+
+
+def _examine(candidate: Candidate, structure: Structure, limits: Limits, rules: SanitySection) -> Candidate:
+    balance = charge_balance(structure.composition)
+    verdict = find_fault(structure, limits, rules)
+    key = None if verdict else structure_key(structure)
+    return candidate.evolve(charge_balance=balance, verdict=verdict, structure_key=key)
 
 
 def find_fault(structure: Structure, limits: Limits, rules: SanitySection) -> Verdict | None:
-    """Return the first rule a structure breaks, or None."""
+    """Return the first rule a structure breaks, or None. What comes later may rely on what came before."""
     return (
         _check_composition(structure, limits)
+        or _check_lattice(structure)
         or _check_volume(structure, rules)
         or _check_distances(structure, rules)
+        or _check_periodicity(structure)
+        or _check_charges(structure, rules)
     )
 
 
@@ -49,32 +68,71 @@ def _check_composition(structure: Structure, limits: Limits) -> Verdict | None:
         return _verdict(
             FailureKind.ELEMENT_NOT_ALLOWED, f"{', '.join(sorted(strangers))} not in the search's elements"
         )
+    formula = structure.composition.reduced_formula
+    if limits.formulas and formula not in limits.formulas:
+        return _verdict(FailureKind.FORMULA_NOT_ASKED, f"{formula}, not {' or '.join(limits.formulas)}")
+    return None
+
+
+def _check_lattice(structure: Structure) -> Verdict | None:
+    angles = structure.lattice.angles
+    if min(angles) < MIN_ANGLE or max(angles) > 180.0 - MIN_ANGLE:
+        shown = " ".join(f"{angle:.3g}" for angle in angles)
+        return _verdict(FailureKind.BAD_LATTICE, f"angles of {shown} degrees: the cell is flat")
+    # primitive cells of polytypes are long needles; their shortest translation tells them from flat cells
+    shortest = min(structure.lattice.get_lll_reduced_lattice().abc)
+    if shortest < MIN_TRANSLATION:
+        return _verdict(
+            FailureKind.BAD_LATTICE,
+            f"the lattice repeats after {shortest:.2f} angstrom, under {MIN_TRANSLATION}",
+        )
     return None
 
 
 def _check_volume(structure: Structure, rules: SanitySection) -> Verdict | None:
-    if (
-        min(structure.lattice.abc) < 1.0
-        or min(structure.lattice.angles) < 15
-        or max(structure.lattice.angles) > 165
-    ):
-        return _verdict(FailureKind.BAD_LATTICE, f"lattice {structure.lattice.parameters} is degenerate")
     volume = structure.volume / len(structure)
-    if not rules.min_volume_per_atom <= volume <= rules.max_volume_per_atom:
-        span = f"{rules.min_volume_per_atom} to {rules.max_volume_per_atom}"
-        return _verdict(FailureKind.BAD_VOLUME, f"{volume:.1f} cubic angstrom per atom, outside {span}")
-    return None
+    if rules.min_volume_per_atom <= volume <= rules.max_volume_per_atom:
+        return None
+    span = f"{rules.min_volume_per_atom} to {rules.max_volume_per_atom}"
+    return _verdict(FailureKind.BAD_VOLUME, f"{volume:.1f} cubic angstrom per atom, outside {span}")
 
 
 def _check_distances(structure: Structure, rules: SanitySection) -> Verdict | None:
-    radii = [covalent_radius(element.symbol) for element in structure.composition.elements]
-    ratio = shortest_contact_ratio(structure, cutoff=max(4.0, 2.0 * max(radii) * rules.min_distance_ratio))
-    if ratio < rules.min_distance_ratio:
-        return _verdict(
-            FailureKind.OVERLAPPING_ATOMS,
-            f"two atoms at {ratio:.2f} of the sum of their covalent radii, under {rules.min_distance_ratio}",
-        )
-    return None
+    """Compare each pair's distance with the sum of its covalent radii."""
+    symbols = [site.specie.symbol for site in structure]
+    radii = np.array([covalent_radius(symbol) for symbol in symbols])
+    reach = 2.0 * float(radii.max()) * rules.min_distance_ratio
+    first, second, _, distances = structure.get_neighbor_list(reach)
+    ratios = distances / (radii[first] + radii[second])
+    if len(ratios) == 0 or ratios.min() >= rules.min_distance_ratio:
+        return None
+    closest = int(ratios.argmin())
+    pair = "-".join(sorted((symbols[first[closest]], symbols[second[closest]])))
+    return _verdict(
+        FailureKind.OVERLAPPING_ATOMS,
+        f"{pair} of {distances[closest]:.2f} angstrom, {ratios[closest]:.2f} of the sum of the covalent radii, "
+        f"under {rules.min_distance_ratio}",
+    )
+
+
+def _check_periodicity(structure: Structure) -> Verdict | None:
+    dimensions = contact_dimensions(structure)
+    if dimensions == 3:
+        return None
+    return _verdict(
+        FailureKind.NOT_PERIODIC,
+        f"{_SHAPES[dimensions]} in vacuum: contacts (van der Waals radii and {CONTACT_MARGIN} angstrom) go on in "
+        f"{dimensions} of 3 dimensions",
+    )
+
+
+def _check_charges(structure: Structure, rules: SanitySection) -> Verdict | None:
+    if rules.charge_balance == "record" or charge_balance(structure.composition) != "no":
+        return None
+    formula = structure.composition.reduced_formula
+    return _verdict(
+        FailureKind.CHARGE_UNBALANCED, f"{formula}: no known oxidation states of its elements sum to zero"
+    )
 
 
 def _verdict(kind: FailureKind, detail: str) -> Verdict:

@@ -40,9 +40,9 @@ def _ceiling(structure: Structure, tools: Tools) -> float | None:
 def _known(structure: Structure, tools: Tools) -> tuple[Structure, ...]:
     if not tools.config.relax.stop_at_known:
         return ()
-    formula, excluded = structure.composition.reduced_formula, set(tools.config.seeds.exclude)
+    formula = structure.composition.reduced_formula
     return tuple(
         known
         for name, known in sorted(tools.origins.items())
-        if known.composition.reduced_formula == formula and not {name, formula} & excluded
+        if known.composition.reduced_formula == formula and not {name, formula} & tools.excluded
     )

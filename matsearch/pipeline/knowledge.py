@@ -1,4 +1,4 @@
-"""What a screened crystal turns out to be: a duplicate, a known phase, a space group."""
+"""What a screened crystal turns out to be: a duplicate, a known phase, a space group, a prototype."""
 
 from collections.abc import Sequence
 
@@ -6,12 +6,13 @@ from matsearch.core.protocols import KnownPhase
 from matsearch.core.records import Candidate, KnownMatch
 from matsearch.core.thresholds import ENERGY_MATCH, earns_no_reward
 from matsearch.crystal.known import embedded_set
-from matsearch.crystal.matching import first_match, mark_duplicates, same_crystal, spacegroup_symbol
+from matsearch.crystal.matching import first_match, mark_duplicates, same_crystal
+from matsearch.crystal.symmetry import prototype_label, spacegroup_symbol
 from matsearch.pipeline.tools import Tools
 
 
 def mark_all(screened: Sequence[Candidate], earlier: Sequence[Candidate], tools: Tools) -> list[Candidate]:
-    """Return the screened candidates with duplicates, known phases and space groups marked.
+    """Return the screened candidates with duplicates, known phases, space groups and prototypes marked.
 
     Parameters
     ----------
@@ -43,10 +44,14 @@ def _twins(earlier: Sequence[Candidate], living: Sequence[Candidate]) -> dict[st
 
 def _mark(candidate: Candidate, duplicate_of: str | None, tools: Tools) -> Candidate:
     structure = candidate.best_structure
+    if structure is None:
+        return candidate
     return candidate.evolve(
         duplicate_of=duplicate_of,
-        spacegroup=None if structure is None else spacegroup_symbol(structure),
+        spacegroup=spacegroup_symbol(structure),
+        prototype=prototype_label(structure),
         match=_known_match(candidate, tools),
+        nearest_known=tools.arrangements.nearest(structure),
     )
 
 

@@ -82,11 +82,13 @@ def load_result(repository: Repository, record: CampaignRecord) -> SearchResult:
 def row(rank: int, candidate: Candidate) -> dict[str, Any]:
     """Return one line of the ranked table."""
     placement, relaxation, match = candidate.placement, candidate.relaxation, candidate.match
+    nearest = candidate.nearest_known
     return {
         "rank": rank,
         "candidate_id": candidate.candidate_id,
         "formula": candidate.formula,
         "spacegroup": candidate.spacegroup,
+        "prototype": candidate.prototype,
         "n_atoms": len(candidate.structure) if candidate.structure is not None else None,
         "energy_above_hull": placement.energy_above_hull if placement else None,
         "formation_energy_per_atom": placement.formation_energy_per_atom if placement else None,
@@ -96,6 +98,9 @@ def row(rank: int, candidate: Candidate) -> dict[str, Any]:
         "operator": candidate.lineage.operator,
         "known_phase": match.known_id if match else None,
         "match": _match_word(candidate),
+        "nearest_known": nearest.known_id if nearest else None,
+        "nearest_known_distance": nearest.distance if nearest else None,
+        "charge_balance": candidate.charge_balance,
         "flags": " ".join(candidate.flags),
     }
 

@@ -3,19 +3,19 @@
 from collections.abc import Sequence
 
 from matsearch.core.boundary import contained
-from matsearch.core.campaign import CampaignState, CandidateQuery, GenerationSummary
+from matsearch.core.campaign import CampaignState, CandidateQuery
 from matsearch.core.errors import InternalErrorRateError
 from matsearch.core.faults import boundary
 from matsearch.core.progress import report
 from matsearch.core.protocols import Repository, ResultCache, Slot
-from matsearch.core.records import Candidate, Parent
-from matsearch.core.thresholds import earns_no_reward
+from matsearch.core.records import Candidate
 from matsearch.core.verdict import FailureKind, Verdict
 from matsearch.hull.stage import place
 from matsearch.parse.sanity import check_sanity
 from matsearch.pipeline.aims import aims_of
 from matsearch.pipeline.knowledge import mark_all
 from matsearch.pipeline.opinions import ask_others
+from matsearch.pipeline.succession import next_state
 from matsearch.pipeline.tools import Tools
 from matsearch.properties.charges import with_charges
 from matsearch.relax.engine import get_engine
@@ -81,7 +81,7 @@ def advance(
     marked = mark_all(screened, earlier, tools)
     repository.put_candidates(marked)
     boundary("candidates-committed")
-    following = _next_state(state, marked, earlier, tools)
+    following = next_state(state, marked, earlier, tools)
     repository.save_state(following)
     boundary("state-saved")
     report("generation", **following.history[-1].document(), generations=tools.config.budget.generations)
@@ -128,42 +128,3 @@ def _refuse_bugs(screened: Sequence[Candidate]) -> None:
             f"{len(bugs)} of {len(screened)} candidates ended in unexpected errors, the first {first.candidate_id}: {detail}",
             f"look with `matsearch debug {first.candidate_id} --stage relax`; nothing of this generation is lost",
         )
-
-
-def _next_state(
-    state: CampaignState, marked: Sequence[Candidate], earlier: Sequence[Candidate], tools: Tools
-) -> CampaignState:
-    config = tools.config
-    survivors = tools.selector.select([*earlier, *marked], config.population.parents)
-    parents = [_as_parent(c) for c in survivors]
-    parents += tools.seeds[: max(0, config.population.parents - len(parents))]
-    believed = [
-        c.placement.energy_above_hull
-        for c in (*earlier, *marked)
-        if c.placement and c.alive and not earns_no_reward(c.flags)
-    ]
-    before = state.history[-1].best_energy_above_hull if state.history else None
-    summary = GenerationSummary(
-        generation=state.generation,
-        asked=config.population.proposals,
-        proposed=sum(c.structure is not None for c in marked),
-        relaxed=sum(c.relaxation is not None for c in marked),
-        scored=sum(c.placement is not None for c in marked),
-        best_energy_above_hull=min(believed if before is None else [*believed, before], default=None),
-    )
-    done = state.generation + 1
-    return state.evolve(
-        generation=done,
-        parents=tuple(parents),
-        history=(*state.history, summary),
-        status="finished" if done >= config.budget.generations else "running",
-    )
-
-
-def _as_parent(candidate: Candidate) -> Parent:
-    return Parent(
-        parent_id=candidate.candidate_id,
-        structure=candidate.best_structure,
-        roots=candidate.lineage.roots,
-        energy_above_hull=candidate.placement.energy_above_hull if candidate.placement else None,
-    )

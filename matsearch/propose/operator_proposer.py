@@ -1,21 +1,36 @@
 """The operators behind the Proposer protocol."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from matsearch.core.boundary import contained
 from matsearch.core.keys import candidate_id
 from matsearch.core.protocols import Slot
 from matsearch.core.random import stream
-from matsearch.core.records import Candidate, Lineage, Parent
+from matsearch.core.records import Candidate, Lineage
 from matsearch.core.verdict import FailureKind, Verdict
-from matsearch.propose.operators import OPERATORS, Change
+from matsearch.crystal.matching import nearly_same
+from matsearch.propose.change import Change
+from matsearch.propose.operators import OPERATORS, WITHOUT_PARENTS
 
-TEMPLATE_SHARE = 0.5
 ATTEMPTS = 20
+"""Draws of one operator before another is asked."""
+
+MAX_OPERATORS = 3
+"""Operators asked for a slot."""
+
+
+class _Made(NamedTuple):
+    operator: str
+    change: Change
 
 
 class OperatorProposer:
     """One proposal a slot by an operator drawn from given shares.
+
+    An operator that finds nothing in 20 draws gives way to another one, twice at most. Where a slot has no parents, only
+    operators that need none are asked; where none of those has a share, substitution.
 
     Parameters
     ----------
@@ -26,36 +41,43 @@ class OperatorProposer:
     name = "operators"
 
     def __init__(self, shares: dict[str, float]) -> None:
-        self._names = sorted(name for name, share in shares.items() if share > 0)
-        weights = np.array([shares[name] for name in self._names], dtype=float)
-        self._weights = weights / weights.sum()
+        self._shares = {name: shares[name] for name in sorted(shares) if shares[name] > 0}
 
     def propose(self, slot: Slot) -> list[Candidate]:
-        """Return one candidate; one with a ``no_proposal`` verdict where no operator could act on any parent."""
+        """Return one candidate; one with a ``no_proposal`` verdict where no operator found anything."""
         rng = stream(slot.seed, slot.generation, slot.slot)
         made = contained("propose", lambda: self._attempt(slot, rng))
         return [_candidate(slot, made)]
 
-    def _attempt(self, slot: Slot, rng: np.random.Generator) -> tuple[str, Parent, Change] | Verdict:
-        # without parents there is nothing to strain or permute yet
-        operator = str(rng.choice(self._names, p=self._weights)) if slot.parents else "substitution"
-        for _ in range(ATTEMPTS):
-            parent = _draw_parent(slot, operator, rng)
-            change = OPERATORS[operator](parent.structure, slot.limits, rng)
-            if change is not None:
-                return operator, parent, change
-        detail = f"{operator} found nothing to change in {ATTEMPTS} draws of a parent"
+    def _attempt(self, slot: Slot, rng: np.random.Generator) -> _Made | Verdict:
+        asked = self._order(slot, rng)
+        for name in asked:
+            for _ in range(ATTEMPTS):
+                change = OPERATORS[name](slot, rng)
+                if change is not None and _is_new(change, slot):
+                    return _Made(name, change)
+        detail = f"{', '.join(asked)}: nothing within the limits in {ATTEMPTS} draws each"
         return Verdict(kind=FailureKind.NO_PROPOSAL, stage="propose", detail=detail)
 
+    def _order(self, slot: Slot, rng: np.random.Generator) -> list[str]:
+        """Return the operators to ask, in the order drawn by their shares."""
+        able = [name for name in self._shares if slot.parents or name in WITHOUT_PARENTS] or ["substitution"]
+        weights = np.array([self._shares.get(name, 1.0) for name in able])
+        size = min(MAX_OPERATORS, len(able))
+        return [str(name) for name in rng.choice(able, size=size, replace=False, p=weights / weights.sum())]
 
-def _draw_parent(slot: Slot, operator: str, rng: np.random.Generator) -> Parent:
-    pool = slot.parents
-    if operator == "substitution" and slot.templates and (not pool or rng.random() < TEMPLATE_SHARE):
-        pool = slot.templates
-    return pool[int(rng.integers(len(pool)))]
+
+def _is_new(change: Change, slot: Slot) -> bool:
+    """Return whether a change keeps to the limits and is none of its parents again."""
+    structure = change.structure
+    if not (np.isfinite(structure.lattice.matrix).all() and np.isfinite(structure.frac_coords).all()):
+        return False
+    if structure.volume <= 0 or not slot.limits.allow(structure.composition):
+        return False
+    return not any(nearly_same(structure, parent.structure) for parent in change.parents)
 
 
-def _candidate(slot: Slot, made: tuple[str, Parent, Change] | Verdict) -> Candidate:
+def _candidate(slot: Slot, made: _Made | Verdict) -> Candidate:
     born = {
         "candidate_id": candidate_id(slot.campaign_id, slot.generation, OperatorProposer.name, slot.slot, 0),
         "campaign_id": slot.campaign_id,
@@ -66,8 +88,11 @@ def _candidate(slot: Slot, made: tuple[str, Parent, Change] | Verdict) -> Candid
     }
     if isinstance(made, Verdict):
         return Candidate(**born, lineage=Lineage(operator="none"), verdict=made)
-    operator, parent, change = made
+    parents = made.change.parents
     lineage = Lineage(
-        operator=operator, parent_ids=(parent.parent_id,), roots=parent.roots, details=change.details
+        operator=made.operator,
+        parent_ids=tuple(parent.parent_id for parent in parents),
+        roots=tuple(sorted({root for parent in parents for root in parent.roots})),
+        details=made.change.details,
     )
-    return Candidate(**born, lineage=lineage, structure=change.structure)
+    return Candidate(**born, lineage=lineage, structure=made.change.structure)

@@ -41,6 +41,7 @@ ROW = {
         "operator",
     ),
     *("formation_energy_per_atom", "energy_per_atom", "known_phase", "match", "flags"),
+    *("prototype", "nearest_known", "nearest_known_distance", "charge_balance"),
 }
 VERBS = (
     "run",
@@ -48,6 +49,7 @@ VERBS = (
     "top",
     "show",
     "export",
+    "report",
     "doctor",
     "init",
     "debug",

@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from matsearch.testing.samples import sample_structure
 from tests.commands import commands_in, run_toy, sets
 
 VASP = {"run_type": "GGA", "potcar_symbols": ["PBE Li"]}
@@ -179,3 +180,23 @@ def test_a_search_uses_a_set_by_its_name(library):
         (library.library / name).unlink()
     refused = library.commands.run("config", "check", "toy", *settings, env=library.environment)
     assert "no reference set 'toys-2023'" in refused.one_line()
+
+
+def test_build_makes_a_set_that_a_search_can_use(library, tmp_path):
+    sample_structure("Ti", "C", 4.33).to(filename=str(tmp_path / "mine.cif"))
+    store = f"sqlite:///{tmp_path}/build.sqlite"
+    asked = ("build", "toy", "--name", "built", "--structures", tmp_path / "mine.cif", "--store", store)
+    answer = library(*asked, "--json").document
+    assert (answer["scheme"], answer["complete"]) == ("toy", False)
+    assert "Ti-194" in answer["phases"]
+    assert any(reason.startswith("the same crystal") for reason in answer["left_out"].values())
+    small = sets({"budget.generations": 1, "population.proposals": 3})
+    ended = library.commands.run(
+        "run", "toy", "--references", "built", *small, "--store", store, "--json", env=library.environment
+    )
+    assert ended.document["hull"]["name"] == "built"
+
+
+def test_build_names_what_it_cannot_use(library):
+    line = library("build", "toy", "--name", "other", "--prototypes", "NoSuch").one_line()
+    assert "no prototype NoSuch" in line

@@ -23,7 +23,7 @@ def test_packaged_configs_are_valid(name):
         ({"system": {"elements": ["Xx"]}}, ["system.elements", "'Xx' is no element"]),
         ({"system": {"elements": []}}, ["system.elements", "at least 1"]),
         ({"system": {}}, ["system.elements", "missing"]),
-        ({"propose": {"operators": {"heredity": 1}}}, ["propose.operators", "heredity"]),
+        ({"propose": {"operators": {"magic": 1}}}, ["propose.operators", "magic"]),
         ({"propose": {"operators": {"strain": 0}}}, ["propose.operators", "above 0"]),
         ({"objectives": []}, ["objectives", "at least 1"]),
         ({"objectives": [{"name": "density"}, {"name": "density"}]}, ["objectives", "twice"]),

@@ -6,7 +6,7 @@ from matsearch.core.errors import InputError
 from matsearch.crystal.files import read_structure, read_structures
 from matsearch.crystal.known import embedded_set
 from matsearch.crystal.limits import shortest_contact_ratio
-from matsearch.crystal.matching import first_match, mark_duplicates, same_crystal, spacegroup_symbol
+from matsearch.crystal.matching import first_match, mark_duplicates, same_crystal
 from matsearch.testing.samples import sample_structure
 
 PAIRS = [("Na", "Cl"), ("K", "Cl"), ("Mg", "O"), ("Ti", "C")]
@@ -64,6 +64,24 @@ def test_the_embedded_set_has_what_the_quickstart_needs():
     assert len({phase.phase_id for phase in known.phases}) == len(known.phases)
 
 
+def test_embedded_phases_say_what_they_are():
+    carbide = next(phase for phase in embedded_set().phases if phase.phase_id == "TiC-225")
+    assert (carbide.formula, carbide.prototype, carbide.spacegroup) == ("TiC", "NaCl", 225)
+    assert carbide.source.startswith("textbook value")
+    assert carbide.symbols == {"Ti", "C"}
+    for structure in (carbide.literature, carbide.relaxed):
+        assert structure.get_space_group_info() == ("Fm-3m", 225)
+    assert carbide.literature.volume != carbide.relaxed.volume
+
+
+@given(st.sets(st.sampled_from(["Al", "C", "Fe", "Li", "O", "P", "Ti"])))
+def test_phases_within_elements_are_made_of_them_alone(elements):
+    known = embedded_set()
+    inside = known.within(frozenset(elements))
+    assert [phase for phase in known.phases if set(phase.relaxed.symbol_set) <= elements] == inside
+    assert {phase.formula for phase in inside if len(phase.symbols) == 1} >= elements - {"O"}
+
+
 @given(st.lists(st.sampled_from(PAIRS), max_size=8))
 def test_duplicates_point_at_the_first_of_their_kind(pairs):
     structures = [sample_structure(*pair) for pair in pairs]
@@ -84,10 +102,6 @@ def test_the_same_crystal_in_other_clothes(rock_salt):
     assert same_crystal(rock_salt, strained)
     assert not same_crystal(rock_salt, sample_structure("K", "Cl"))
     assert first_match(strained, [("a", sample_structure("K", "Cl")), ("b", rock_salt)]) == "b"
-
-
-def test_space_groups(rock_salt):
-    assert spacegroup_symbol(rock_salt) == "Fm-3m"
 
 
 def test_contact_ratio(rock_salt):

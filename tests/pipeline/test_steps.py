@@ -123,6 +123,7 @@ def test_unusable_configurations_are_refused_before_any_work(tmp_path):
             config(
                 system={"elements": ["Ti", "Al", "C"], "max_atoms": 1},
                 seeds={"exclude": ["Al"], "templates": False},
+                propose={"operators": {"substitution": 1.0}},
             )
         )
     with pytest.raises(ConfigError, match="does not know Lr"):
@@ -165,7 +166,10 @@ def test_stable_is_said_only_of_a_complete_hull(repository, hull, word, claim):
 
 
 def test_a_search_may_begin_with_templates_alone(repository):
-    search = config(seeds={"exclude": ["Ti", "Al", "C", "TiC", "TiAl", "TiAl3"]})
+    search = config(
+        seeds={"exclude": ["Ti", "Al", "C", "TiC", "TiAl", "TiAl3"]},
+        propose={"operators": {"substitution": 1.0, "strain": 1.0}},
+    )
     tools = build_tools(search)
     assert tools.seeds == ()
     record = open_campaign(search, repository)

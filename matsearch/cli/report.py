@@ -1,0 +1,133 @@
+"""``matsearch report``."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from matsearch.cli.console import print_json, print_line
+from matsearch.cli.lookup import find_campaign, opened
+from matsearch.core.campaign import CampaignRecord
+from matsearch.core.config import parse_config
+from matsearch.core.errors import MatsearchError
+from matsearch.core.records import Candidate
+from matsearch.export.report.campaign import CampaignReport, RankedCrystal
+from matsearch.export.report.diagram import DRAWN, hull_diagram
+from matsearch.export.report.folder import write_report
+from matsearch.export.report.numbers import FunnelStep, HullDiagram
+from matsearch.hull.reference import CompiledReferenceHull
+from matsearch.hull.sources import load_reference
+from matsearch.pipeline.funnel import Funnel, below_hull_word, hull_sentence
+from matsearch.pipeline.history import (
+    believed_scored,
+    count_generations,
+    count_operators,
+    count_verdicts,
+    element_shares,
+    line_of,
+)
+from matsearch.pipeline.result import SearchResult, load_result
+
+_SAME_HULL = ("sha256", "scheme_id", "corrections")
+
+_MEANINGS = {
+    "asked": "slots of all generations begun",
+    "replied": "slots that were answered",
+    "parsed": "candidates with a structure",
+    "valid": "candidates that passed sanity",
+    "unique": "different cells among them",
+    "relaxed": "different cells that were relaxed",
+    "scored": "different cells placed on the hull",
+    "distinct": "crystals that StructureMatcher tells apart, flagged ones included",
+    "metastable": "under 0.1 eV/atom above the hull",
+    "near_stable": "under 0.03 eV/atom above the hull",
+    "below_hull": "under 0 eV/atom",
+    "flagged": "not believed until checked, and in none of the other counts of the distinct",
+    "rediscovered": "known phases met by a crystal that does not descend from them",
+    "kept": "known phases met again by their own descendants",
+    "composition_and_energy_matched": "known phases of the same formula within 20 meV/atom, structure not known",
+    "unmatched": "crystals that match no known phase",
+}
+_OF_DISTINCT = tuple(_MEANINGS)[8:]
+
+
+def report_campaign(campaign: str | None, to: Path, n: int, store: str | None, *, as_json: bool) -> None:
+    """Write a campaign's report to a folder."""
+    with opened(store) as repository:
+        result = load_result(repository, find_campaign(repository, campaign))
+    written_at = datetime.now(UTC).isoformat(timespec="seconds")
+    files = write_report(campaign_report(result, n, written_at), to)
+    if as_json:
+        print_json({"folder": str(to), "files": files})
+        return
+    print_line(f"{to / files[0]}: open it in a browser; {len(files) - 1} figures and files beside it")
+
+
+def campaign_report(result: SearchResult, n: int, written_at: str) -> CampaignReport:
+    """Return all that a report shows.
+
+    Parameters
+    ----------
+    n : int
+        Crystals of the table.
+    written_at : str
+        Aware UTC, ISO 8601.
+    """
+    record, candidates = result.record, result.candidates
+    diagram, note = _diagram(record, believed_scored(candidates))
+    by_id = {c.candidate_id: c for c in candidates}
+    return CampaignReport(
+        record=record,
+        hull_sentence=hull_sentence(record),
+        funnel=tuple(funnel_steps(result.funnel, below_hull_word(record))),
+        verdicts=tuple(count_verdicts(candidates)),
+        generations=tuple(count_generations(record, candidates)),
+        operators=tuple(count_operators(candidates)),
+        elements=tuple(element_shares(candidates)),
+        crystals=tuple(
+            RankedCrystal(row, candidate, line_of(candidate, by_id))
+            for row, candidate in zip(result.rows(n), result.ranked, strict=False)
+        ),
+        n_distinct=len(result.ranked),
+        diagram=diagram,
+        diagram_note=note,
+        written_at=written_at,
+    )
+
+
+def funnel_steps(funnel: Funnel, below_hull: str) -> list[FunnelStep]:
+    """Return the funnel's counts with their denominators: slots asked, then distinct crystals."""
+    counts = funnel.document()
+    words = {name: name.replace("_", " ") for name in _MEANINGS} | {
+        "below_hull": below_hull.replace("_", " ")
+    }
+    steps = []
+    for name, meaning in _MEANINGS.items():
+        of = "distinct" if name in _OF_DISTINCT else "asked" if name != "asked" else None
+        total = counts[of] if of else None
+        steps.append(FunnelStep(name=words[name], count=counts[name], meaning=meaning, of=of, total=total))
+    return steps
+
+
+def _diagram(record: CampaignRecord, crystals: Sequence[Candidate]) -> tuple[HullDiagram | None, str]:
+    """Return the phase diagram, or None and why."""
+    elements = tuple(record.provenance["hull"]["elements"])
+    if len(elements) not in DRAWN:
+        return None, f"A phase diagram is drawn for two or three elements; this search has {len(elements)}."
+    hull = _same_hull(record)
+    if isinstance(hull, str):
+        return None, f"The phase diagram is left out: {hull}."
+    return hull_diagram(elements, hull.phases(), crystals), ""
+
+
+def _same_hull(record: CampaignRecord) -> CompiledReferenceHull | str:
+    """Return the hull that the campaign was measured against, or why it cannot be had."""
+    stated = record.provenance["hull"]
+    try:
+        hull = load_reference(parse_config(record.config).reference, tuple(stated["elements"]))
+    except MatsearchError as error:
+        return f"its reference cannot be read now ({error.message})"
+    found = hull.info.document()
+    changed = [key for key in _SAME_HULL if key in stated and found[key] != stated[key]]
+    if changed:
+        return f"the reference {stated['name']} is another one now than in the search ({', '.join(changed)})"
+    return hull

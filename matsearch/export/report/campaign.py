@@ -1,0 +1,82 @@
+"""Everything that a report shows of a campaign."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from matsearch.core.campaign import CampaignRecord
+from matsearch.core.records import Candidate
+from matsearch.export.report.numbers import (
+    ElementShares,
+    FunnelStep,
+    GenerationNumbers,
+    HullDiagram,
+    Line,
+    OperatorNumbers,
+    VerdictCount,
+)
+
+
+@dataclass(frozen=True)
+class RankedCrystal:
+    """One crystal of the table: its row, all that is stored of it, and where it came from."""
+
+    row: Mapping[str, Any]
+    candidate: Candidate
+    line: Line
+
+
+@dataclass(frozen=True)
+class CampaignReport:
+    """A campaign, counted and ranked.
+
+    Attributes
+    ----------
+    hull_sentence : str
+        Goes with every figure against the hull.
+    diagram : HullDiagram or None
+        The phase diagram; None where there is none.
+    diagram_note : str
+        Why there is none, or what the diagram leaves out.
+    written_at : str
+        Aware UTC, ISO 8601.
+    """
+
+    record: CampaignRecord
+    hull_sentence: str
+    funnel: tuple[FunnelStep, ...]
+    verdicts: tuple[VerdictCount, ...]
+    generations: tuple[GenerationNumbers, ...]
+    operators: tuple[OperatorNumbers, ...]
+    elements: tuple[ElementShares, ...]
+    crystals: tuple[RankedCrystal, ...]
+    n_distinct: int
+    diagram: HullDiagram | None
+    diagram_note: str
+    written_at: str
+
+    @property
+    def scored(self) -> bool:
+        """Whether any crystal has a place on the hull."""
+        return self.n_distinct > 0
+
+    def document(self) -> dict[str, Any]:
+        """Return the numbers as JSON types."""
+        record = self.record
+        return {
+            "campaign_id": record.campaign_id,
+            "name": record.name,
+            "created_at": record.created_at,
+            "written_at": self.written_at,
+            "status": record.state.status,
+            "hull": record.provenance["hull"],
+            "hull_sentence": self.hull_sentence,
+            "funnel": [{**step.document(), "share": step.share} for step in self.funnel],
+            "verdicts": [count.document() for count in self.verdicts],
+            "generations": [numbers.document() for numbers in self.generations],
+            "operators": [numbers.document() for numbers in self.operators],
+            "elements": [shares.document() for shares in self.elements],
+            "crystals": [{**c.row, "line": c.line.document()} for c in self.crystals],
+            "diagram": self.diagram.document() if self.diagram else None,
+            "diagram_note": self.diagram_note,
+        }

@@ -1,0 +1,107 @@
+"""The page: a template filled with a report, everything in it escaped."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from matsearch.core.config import parse_config
+from matsearch.export.report.campaign import CampaignReport, RankedCrystal
+from matsearch.export.report.crystals import element_colours
+from matsearch.export.report.figures import Figure
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+NOTHING = "\N{EN DASH}"
+_MATCH_WORDS = {
+    "rediscovery": "rediscovered",
+    "kept": "kept by its own descendants",
+    "composition_and_energy_match": "same composition and energy",
+}
+
+
+def render_page(
+    report: CampaignReport,
+    charts: Mapping[str, Figure],
+    drawings: Sequence[tuple[Figure, Figure] | None],
+    config_yaml: str,
+) -> str:
+    """Return the report as one HTML page that refers to nothing outside itself."""
+    template = _environment().get_template("page.html")
+    return template.render(
+        report=report,
+        record=report.record,
+        config=parse_config(report.record.config),  # with what older campaigns did not know yet
+        provenance=report.record.provenance,
+        charts=charts,
+        crystals=list(zip(report.crystals, drawings, strict=True)),
+        ranks={crystal.candidate.candidate_id: crystal.row["rank"] for crystal in report.crystals},
+        config_yaml=config_yaml,
+    )
+
+
+def formula_markup(formula: str) -> "Markup":
+    """Return a formula with its numbers as subscripts."""
+    from markupsafe import Markup, escape
+
+    parts = re.split(r"(\d+(?:\.\d+)?)", formula)
+    return Markup("").join(
+        Markup("<sub>{}</sub>").format(part) if i % 2 else escape(part) for i, part in enumerate(parts)
+    )
+
+
+def spacegroup_markup(symbol: str | None) -> "Markup":
+    """Return a Hermann-Mauguin symbol with screw axes as subscripts and bars over rotoinversions."""
+    from markupsafe import Markup, escape
+
+    parts = re.split(r"(_\d|-\d)", symbol or NOTHING)
+    marks = {"_": Markup("<sub>{}</sub>"), "-": Markup('<span class="bar">{}</span>')}
+    return Markup("").join(
+        marks[part[0]].format(part[1:]) if i % 2 else escape(part) for i, part in enumerate(parts)
+    )
+
+
+def known_words(crystal: RankedCrystal) -> str:
+    """Return which known phase a crystal is, and how that is known."""
+    row = crystal.row
+    return f"{_MATCH_WORDS[row['match']]}: {row['known_phase']}" if row["match"] else NOTHING
+
+
+def nearest_words(crystal: RankedCrystal) -> str:
+    """Return the known crystal most like this one."""
+    nearest = crystal.candidate.nearest_known
+    if nearest is None:
+        return NOTHING
+    how = "isotypic" if nearest.isotypic else f"distance {nearest.distance:.2f}"
+    return f"{nearest.formula} ({nearest.known_id}), {how}"
+
+
+def _environment() -> "Environment":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("matsearch.export.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "formula": formula_markup,
+        "spacegroup": spacegroup_markup,
+        "known": known_words,
+        "nearest": nearest_words,
+        "colours": element_colours,
+        "signed": lambda value, digits=3: _number(value, f"+.{digits}f"),
+        "fixed": lambda value, digits=1: _number(value, f".{digits}f"),
+        "percent": lambda share: _number(share, ".0%"),
+        "words": lambda text: str(text).replace("_", " "),
+        "said": lambda value: NOTHING if value in (None, "") else value,
+    }
+    environment.globals["nothing"] = NOTHING
+    return environment
+
+
+def _number(value: Any, form: str) -> str:
+    return NOTHING if value is None else format(value, form)

@@ -1,0 +1,110 @@
+"""From one generation to the next: its summary, its parents, and a restart where nothing gets better."""
+
+import math
+from collections.abc import Sequence
+
+from matsearch.core.campaign import CampaignState, GenerationSummary
+from matsearch.core.config import Objective
+from matsearch.core.records import Candidate, Parent
+from matsearch.core.thresholds import earns_no_reward
+from matsearch.pipeline.tools import Tools
+from matsearch.select.quota import Quota
+
+LEAST_GAIN = 1e-3
+"""Of an objective, in its unit (eV/atom for energies), and as a share of values over 1: less is no improvement."""
+
+
+def next_state(
+    state: CampaignState, marked: Sequence[Candidate], earlier: Sequence[Candidate], tools: Tools
+) -> CampaignState:
+    """Return the state after a screened generation: a function of what it is given alone.
+
+    Parameters
+    ----------
+    marked : sequence of Candidate
+        The generation, with duplicates marked.
+    earlier : sequence of Candidate
+        Distinct living crystals of the generations before.
+    """
+    config = tools.config
+    begin = _era_begins(state.history)
+    era = [c for c in (*earlier, *marked) if c.generation >= begin and c.duplicate_of is None]
+    best = _best(era, config.objectives[0])
+    past = [summary.best_objective for summary in state.history if summary.generation >= begin]
+    restarted = stagnates([*past, best], config.objectives[0], config.selection.stagnation)
+    before = state.history[-1].best_energy_above_hull if state.history else None
+    believed = [
+        c.placement.energy_above_hull
+        for c in (*earlier, *marked)
+        if c.placement and c.alive and not earns_no_reward(c.flags)
+    ]
+    summary = GenerationSummary(
+        generation=state.generation,
+        asked=config.population.proposals,
+        proposed=sum(c.structure is not None for c in marked),
+        relaxed=sum(c.relaxation is not None for c in marked),
+        scored=sum(c.placement is not None for c in marked),
+        best_energy_above_hull=min(believed if before is None else [*believed, before], default=None),
+        best_objective=best,
+        restarted=restarted,
+    )
+    done = state.generation + 1
+    return state.evolve(
+        generation=done,
+        parents=tools.seeds if restarted else _parents(era, tools),
+        history=(*state.history, summary),
+        status="finished" if done >= config.budget.generations else "running",
+    )
+
+
+def stagnates(bests: Sequence[float | None], objective: Objective, patience: int | None) -> bool:
+    """Return whether the best value has gained no more than ``LEAST_GAIN`` in the last ``patience`` generations.
+
+    Parameters
+    ----------
+    bests : sequence of float or None
+        Best value of the objective up to each generation since the last restart; None where there was none yet.
+    patience : int or None
+        In generations; None never gives up.
+    """
+    if patience is None or len(bests) <= patience:
+        return False
+    then, now = bests[-1 - patience], bests[-1]
+    if then is None or now is None:
+        return False
+    gain = now - then if objective.direction == "maximize" else then - now
+    return gain <= LEAST_GAIN * max(1.0, abs(then))
+
+
+def _era_begins(history: Sequence[GenerationSummary]) -> int:
+    """Return the first generation after the last restart."""
+    return max((summary.generation + 1 for summary in history if summary.restarted), default=0)
+
+
+def _best(candidates: Sequence[Candidate], objective: Objective) -> float | None:
+    values = [
+        value
+        for c in candidates
+        if c.alive and not earns_no_reward(c.flags)
+        if (value := c.objective(objective.name)) is not None and math.isfinite(value)
+    ]
+    return (max if objective.direction == "maximize" else min)(values, default=None)
+
+
+def _parents(era: Sequence[Candidate], tools: Tools) -> tuple[Parent, ...]:
+    """Return the selected, filled up with seeds within the same limits."""
+    n = tools.config.population.parents
+    chosen = [_as_parent(c) for c in tools.selector.select(era, n)]
+    quota = Quota(tools.selection, n)
+    for parent in chosen:
+        quota.take(parent.structure)
+    return (*chosen, *(seed for seed in tools.seeds if quota.take(seed.structure)))
+
+
+def _as_parent(candidate: Candidate) -> Parent:
+    return Parent(
+        parent_id=candidate.candidate_id,
+        structure=candidate.best_structure,
+        roots=candidate.lineage.roots,
+        energy_above_hull=candidate.placement.energy_above_hull if candidate.placement else None,
+    )

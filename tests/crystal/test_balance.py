@@ -1,0 +1,109 @@
+from itertools import combinations_with_replacement, product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pymatgen.core import Composition
+
+from matsearch.crystal.balance import ANION_FORMERS, charge_balance, known_states
+
+ELEMENTS = ("Li", "Mg", "Al", "Fe", "Ti", "Sn", "P", "S", "O", "Cl", "N", "Xe")
+
+compositions = st.dictionaries(st.sampled_from(ELEMENTS), st.integers(1, 6), min_size=1, max_size=4).map(
+    Composition
+)
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "NaCl",
+        "LiFePO4",
+        "Fe3O4",
+        "Co3O4",
+        "BaBiO3",
+        "SbO2",
+        "FeS2",
+        "K2O2",
+        "KO2",
+        "Rb4O6",
+        "H2O2",
+        "NaN3",
+        "K2S5",
+        "CsI3",
+        "NH4NO3",
+        "Na2S2O3",
+        "Ca(NO3)2",
+        "LaFeAsO",
+        "Ca3SnO",
+        "ZrSiS",
+        "CO2",
+        "Si3N4",
+        "GaSe",
+        "Mo6PbS8",
+    ],
+)
+def test_what_chemistry_knows_is_balanced(formula):
+    assert charge_balance(Composition(formula)) == "yes"
+
+
+@pytest.mark.parametrize(
+    "formula", ["NaCl2", "Li2FePO5F9", "Li3O", "MgO2Cl", "AlO2", "TiO4", "Na3Cl", "FeO5", "ArO", "Li5PO3"]
+)
+def test_what_no_states_allow_is_not(formula):
+    assert charge_balance(Composition(formula)) == "no"
+
+
+@pytest.mark.parametrize("formula", ["Fe", "O2", "TiAl3", "SiC", "LaB6", "Fe2P", "GaAs", "PdH", "Mg2Si"])
+def test_without_an_anion_former_or_a_partner_it_does_not_apply(formula):
+    assert charge_balance(Composition(formula)) == "not applicable"
+
+
+def test_charges_that_a_composition_already_has_are_not_asked():
+    assert charge_balance(Composition({"Fe2+": 1, "Fe3+": 2, "O2-": 4})) == "yes"
+    assert charge_balance(Composition({"Na+": 1, "Cl-": 2})) == "no"
+    assert charge_balance(Composition()) == "not applicable"
+
+
+@given(compositions, st.integers(2, 7))
+def test_a_larger_cell_is_balanced_as_the_formula_is(composition, times):
+    assert charge_balance(composition * times) == charge_balance(composition)
+    assert charge_balance(composition.fractional_composition) == charge_balance(composition)
+
+
+def sums_of_whole_charges(symbol, count, partners):
+    """Sums of the charges of so many atoms, each with a whole charge of its own, all of one kind of states."""
+    kinds = [range(int(low), int(high) + 1) for low, high in known_states(symbol, partners)]
+    return {sum(each) for kind in kinds for each in combinations_with_replacement(kind, count)}
+
+
+@given(
+    st.dictionaries(st.sampled_from(("Al", "Fe", "Sn", "P", "S", "O", "Cl")), st.integers(1, 4), min_size=2)
+)
+def test_agrees_with_trying_all_charges_of_all_atoms(amounts):
+    symbols = frozenset(amounts)
+    totals = {0}
+    for symbol, count in amounts.items():
+        sums = sums_of_whole_charges(symbol, count, symbols - {symbol})
+        totals = {total + charge for total, charge in product(totals, sums)}
+    asked = not symbols.isdisjoint(ANION_FORMERS)
+    expected = ("yes" if 0 in totals else "no") if asked else "not applicable"
+    assert charge_balance(Composition(amounts)) == expected
+
+
+def test_known_crystals_are_mostly_balanced_and_their_shuffled_formulas_are_not(test_data):
+    import pandas as pd
+
+    table = pd.read_csv(test_data / "mp20_sample.csv.gz", usecols=["pretty_formula", "e_above_hull"])
+    stable = [Composition(f) for f in table[table.e_above_hull < 0.03].pretty_formula]
+    judged = [c for c in stable if charge_balance(c) != "not applicable"]
+    turned = [
+        Composition(dict(zip(c, [*list(c.values())[1:], c[next(iter(c))]], strict=True))) for c in judged
+    ]
+    assert len(judged) > 400
+    assert share_of_balanced(judged) > 0.93
+    assert share_of_balanced(turned) < 0.5
+
+
+def share_of_balanced(compositions):
+    return sum(charge_balance(c) == "yes" for c in compositions) / len(compositions)
