@@ -43,7 +43,6 @@ FREE_PARAMETERS = {
 def load_entries(path: Path) -> list[dict[str, Any]]:
     """Return the descriptions of a file, or of all YAML files of a folder in the order of their names."""
     files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
-    files += [old for old in [path.with_suffix(".yaml")] if path.is_dir() and old.exists()]
     return [entry for file in files for entry in yaml.safe_load(file.read_text(encoding="utf-8"))]
 
 
