@@ -76,9 +76,12 @@ def _say_what_is_near(search: SearchConfig, uri: str, *, as_json: bool) -> None:
 def _print_next(result: SearchResult, uri: str) -> None:
     option = "" if uri == Settings().store else f" --store {shlex.quote(shown_uri(uri))}"
     best = next(iter(result.ranked), None)
-    print_line("These proposals came from classical operators, not from a language model.")
+    print_line(
+        "These proposals came from classical operators, not from a language model; this version has none to switch on."
+    )
     print_line("Next:")
     if best is not None:
         print_line(f"  matsearch show {best.candidate_id}{option}")
+    print_line(f"  matsearch report {result.record.campaign_id} --to report{option}")
     print_line(f"  matsearch export {result.record.campaign_id} --to crystals{option}")
     print_line(f"  matsearch status {result.record.campaign_id}{option}")

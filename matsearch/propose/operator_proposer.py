@@ -29,7 +29,8 @@ class _Made(NamedTuple):
 class OperatorProposer:
     """One proposal a slot by an operator drawn from given shares.
 
-    An operator that finds nothing in 20 draws gives way to another one, twice at most. Where a slot has no parents, only
+    An operator that finds nothing in 20 draws gives way to another one, twice at most. Pure elements are proposed only
+    where they are asked for. Where a slot has no parents, only
     operators that need none are asked; where none of those has a share, substitution.
 
     Parameters
@@ -68,11 +69,16 @@ class OperatorProposer:
 
 
 def _is_new(change: Change, slot: Slot) -> bool:
-    """Return whether a change keeps to the limits and is none of its parents again."""
+    """Return whether a change keeps to the limits and is none of its parents again.
+
+    Among several elements a pure one is what compounds are measured against, and is proposed only by its formula.
+    """
     structure = change.structure
     if not (np.isfinite(structure.lattice.matrix).all() and np.isfinite(structure.frac_coords).all()):
         return False
     if structure.volume <= 0 or not slot.limits.allow(structure.composition):
+        return False
+    if structure.composition.is_element and len(slot.limits.elements) > 1 and not slot.limits.formulas:
         return False
     return not any(nearly_same(structure, parent.structure) for parent in change.parents)
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from pymatgen.core import Lattice, Structure
 
 from matsearch.core.protocols import Limits, Slot
 from matsearch.core.records import Parent
@@ -161,3 +162,20 @@ def test_shares_decide_how_often_an_operator_is_asked(monkeypatch):
     made = [proposer.propose(slot_of(i, parents=parents))[0].lineage.operator for i in range(200)]
     assert made.count("permutation") == 0
     assert 140 <= made.count("strain") <= 180
+
+
+@pytest.mark.parametrize(("formulas", "pure"), [((), False), (("Ti",), True)])
+def test_pure_elements_are_proposed_only_where_they_are_asked_for(formulas, pure):
+    titanium = Structure(
+        Lattice.hexagonal(2.95, 4.68), ["Ti", "Ti"], [[1 / 3, 2 / 3, 0.25], [2 / 3, 1 / 3, 0.75]]
+    )
+    slot = Slot(
+        campaign_id="c",
+        generation=0,
+        slot=0,
+        seed=0,
+        parents=(Parent(parent_id="ti", structure=titanium),),
+        limits=Limits(elements=("C", "Ti"), max_atoms=4, formulas=formulas),
+    )
+    [made] = OperatorProposer({"strain": 1.0}).propose(slot)
+    assert (made.structure is not None) == pure
