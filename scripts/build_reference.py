@@ -126,10 +126,14 @@ def make_phase(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def lattice_change(before: Structure, after: Structure) -> float:
-    """Return the largest relative change of a, b and c of the conventional cell, with its sign."""
+    """Return the largest relative change of a, b and c of the conventional cell, with its sign.
+
+    Both in one basis, that of the relaxed crystal: a relaxation may make another cell the standard one.
+    """
+    found = SpacegroupAnalyzer(after, symprec=SYMPREC).get_symmetry_dataset()
+    to_conventional = np.linalg.inv(found.transformation_matrix).T
     lengths = [
-        np.array(SpacegroupAnalyzer(structure, symprec=SYMPREC).get_refined_structure().lattice.abc)
-        for structure in (before, after)
+        np.linalg.norm(to_conventional @ structure.lattice.matrix, axis=1) for structure in (before, after)
     ]
     changes = lengths[1] / lengths[0] - 1
     return float(changes[np.argmax(np.abs(changes))])
@@ -176,7 +180,7 @@ def document(phases: list[dict[str, Any]], built: str) -> dict[str, Any]:
         "built": built,
         "potential": {"name": potential.name, "version": potential.version, "sha256": potential.sha256},
         "scheme_id": potential.scheme_id,
-        "settings": settings(),
+        "settings": settings() | {"off_the_minimum": OFF_THE_MINIMUM, "altered": ALTERED},
         "packages": {package: version(package) for package in PACKAGES},
         "phases": phases,
     }

@@ -9,6 +9,7 @@ from typing import Any
 
 from matsearch.core.model import Record
 from matsearch.core.structures import StructureField, decode_structure
+from matsearch.crystal.limits import hush_noble_gases
 
 
 class EmbeddedPhase(Record):
@@ -26,6 +27,9 @@ class EmbeddedPhase(Record):
         As described in the literature, and as relaxed by the set's potential.
     energy : float
         Of the relaxed cell, in eV, in the set's scheme.
+    altered : bool
+        Whether relaxing changed a, b or c by more than 6 percent. Such a phase is kept for its energy in the hull; its
+        relaxed crystal is not quite the one described.
     """
 
     phase_id: str
@@ -37,6 +41,7 @@ class EmbeddedPhase(Record):
     literature: StructureField
     relaxed: StructureField
     energy: float
+    altered: bool
 
     @cached_property
     def symbols(self) -> frozenset[str]:
@@ -61,6 +66,7 @@ class EmbeddedSet(Record):
 @cache
 def embedded_set() -> EmbeddedSet:
     """Return the embedded set; read once."""
+    hush_noble_gases()
     content = (files("matsearch.crystal") / "data" / "embedded.json.gz").read_bytes()
     document = json.loads(gzip.decompress(content))
     return EmbeddedSet(
@@ -83,4 +89,5 @@ def _phase(item: dict[str, Any]) -> EmbeddedPhase:
         literature=decode_structure(item["literature"]),
         relaxed=decode_structure(item["relaxed"]),
         energy=item["energy"],
+        altered=item["altered"],
     )

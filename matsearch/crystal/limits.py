@@ -31,6 +31,13 @@ def electronegativity(symbol: str) -> float:
     return value if value == value else 2.0
 
 
+@cache
+def hush_noble_gases() -> None:
+    """Ask the noble gases once for the electronegativity that they lack: pymatgen warns the first time only."""
+    for symbol in ("He", "Ne", "Ar"):
+        electronegativity(symbol)
+
+
 def covalent_radius(symbol: str) -> float:
     """Return the covalent radius in angstrom (Cordero et al., Dalton Trans. 2008, 2832, by way of pymatgen)."""
     from pymatgen.analysis.molecule_structure_comparator import CovalentRadius

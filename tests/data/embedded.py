@@ -1,9 +1,12 @@
 """The embedded set as its tests see it: the descriptions, the file that was built from them, the known exceptions."""
 
 import gzip
+import hashlib
 import importlib
 import importlib.util
 import json
+from collections import Counter
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
@@ -48,6 +51,19 @@ def structure(identifier, which):
     return decode_structure(phases()[identifier][which])
 
 
+@cache
+def sample(count=150):
+    """Return ids chosen by hash, for what costs too much to verify on all of them."""
+    return tuple(sorted(phases(), key=lambda name: hashlib.sha256(name.encode()).hexdigest())[:count])
+
+
+def compounds(*, altered=None):
+    """Return the ids of the compounds, of all or of those that are or are not altered."""
+    return [
+        name for name, phase in phases().items() if is_compound(name) and altered in (None, phase["altered"])
+    ]
+
+
 def is_compound(identifier):
     return len(set(phases()[identifier]["relaxed"]["species"])) > 1
 
@@ -77,6 +93,16 @@ def changes(identifier):
     )
 
 
+def largest_change(identifier):
+    """Return the largest relative change of a lattice parameter, with its sign."""
+    return max(changes(identifier), key=abs)
+
+
+def ratios(species):
+    """Return what a formula says, however it is spelt: each element's share of the atoms."""
+    return frozenset((symbol, Fraction(count, len(species))) for symbol, count in Counter(species).items())
+
+
 def exceptions(comparison):
     """Return group and reason by id."""
     groups = EXCEPTIONS[comparison]
@@ -95,6 +121,7 @@ def complaints(found, listed):
     return "\n".join(unlisted + [f"{name}: listed in vain" for name in sorted(set(listed) - set(found))])
 
 
+@cache
 def reference_energies():
     """Return the lowest energy in eV/atom of each element."""
     lowest = {}

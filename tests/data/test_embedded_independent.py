@@ -109,7 +109,7 @@ def test_lattices_agree_with_independent_structures(twins):
     differences = nearest((twin.name, largest_difference(twin)) for twin in twins)
     compounds = sum(is_compound(name) for name in differences)
     LOG.info("%d compounds and %d elements compared", compounds, len(differences) - compounds)
-    assert compounds >= 100
+    assert compounds >= 400
     far = {name: figure for name, figure in differences.items() if abs(figure) > LIMIT}
     assert complaints(far, exceptions("independent")) == ""
 
