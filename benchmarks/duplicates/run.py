@@ -1,11 +1,12 @@
 """Time how duplicates are found among many crystals, against StructureMatcher alone in the same run.
 
 The crystals are those of the Materials Project, Alexandria and WBM in the folder given, up to 30 atoms, with copies of them in
-other cells, strained and shaken, drawn until there are as many as asked: once as they are, once with their elements replaced by
-those of one chemical system, so that many crystals have one formula as in a search. The reference compares each crystal with the
+other cells, strained and shaken, drawn until there are as many as asked; with ``--one-system`` their elements are
+replaced by those of one chemical system, so that many crystals have one formula as in a search. The reference compares each crystal with the
 distinct ones before it that have its formula (``StructureMatcher.fit``), which is what the fingerprints spare. Usage::
 
     python benchmarks/duplicates/run.py FOLDER --crystals 10000
+    python benchmarks/duplicates/run.py FOLDER --crystals 2000 --one-system
 """
 
 import argparse
@@ -26,6 +27,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 from pymatgen.core import Lattice, Structure
 
+from matsearch.crystal.limits import electronegativity
 from matsearch.crystal.matching import mark_duplicates, same_crystal
 
 SETS = ("mp_binary_pbe_elasticity", "alexandria_binary_pbe_phonon", "wbm_equilibrium_half")
@@ -43,7 +45,9 @@ def main() -> None:
     options = arguments()
     warnings.simplefilter("ignore")
     known = [crystal for crystal in read(options.folder) if len(crystal) <= MAX_ATOMS]
-    compare("of any elements", draw(known, options.crystals, options.seed))
+    if not options.one_system:
+        compare("of any elements", draw(known, options.crystals, options.seed))
+        return
     recoloured = [in_one_system(crystal) for crystal in known if len(crystal.composition) <= len(SYSTEM)]
     compare("as if of one chemical system", draw(recoloured, options.crystals, options.seed))
 
@@ -65,6 +69,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="folder of reference data")
     parser.add_argument("--crystals", type=int, default=10_000)
+    parser.add_argument("--one-system", action="store_true", help="elements replaced by those of one system")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
 
@@ -96,7 +101,7 @@ def draw(known: Sequence[Structure], n: int, seed: int) -> list[Structure]:
 
 def in_one_system(structure: Structure) -> Structure:
     """Return the arrangement with its elements replaced by those of one system, in order of electronegativity."""
-    old = sorted(structure.composition.elements, key=lambda element: element.X)
+    old = sorted(structure.composition.elements, key=lambda element: electronegativity(element.symbol))
     return structure.copy().replace_species(dict(zip(old, SYSTEM, strict=False)))
 
 

@@ -3,7 +3,7 @@
 Structure prediction of a composition by the offline operators: the target and all embedded crystals of its type
 (``StructureMatcher.fit_anonymous``) are taken out of parents and templates, and no relaxation is led to them. A seed
 succeeds if a relaxed crystal is the target (StructureMatcher, default tolerances). ``--free`` searches the whole
-chemical system instead. Each search has its own store in ``--out``: the same command goes on. Usage::
+chemical system instead. Cells are at most as large as the target's, or ``--max-atoms``. Each search has its own store in ``--out``: the same command goes on. Usage::
 
     python benchmarks/offline/rediscovery.py --out DIR --budget-minutes 30
 """
@@ -48,6 +48,11 @@ def arguments() -> argparse.Namespace:
     """Return the command line's arguments."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="folder of the searches' stores")
+    parser.add_argument(
+        "--max-atoms",
+        type=int,
+        help="largest cell; default: the target's, which tells how many formula units it has",
+    )
     parser.add_argument("--free", action="store_true", help="search the system, not the composition")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--proposals", type=int, default=25, help="a generation")
@@ -60,7 +65,7 @@ def arguments() -> argparse.Namespace:
 def config(name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
     """Return the search for a target."""
     target = phase(name)
-    system = {"elements": sorted(target.symbols), "max_atoms": len(target.relaxed)}
+    system = {"elements": sorted(target.symbols), "max_atoms": options.max_atoms or len(target.relaxed)}
     if not options.free:
         system["formulas"] = [target.formula]
     return {
@@ -77,11 +82,14 @@ def require_unseen(name: str, document: dict[str, Any]) -> None:
     """Stop if a seed or template of the search is an isotype of its target."""
     tools = build_tools(parse_config(document))
     target, matcher = phase(name).relaxed, StructureMatcher()
-    given = [*tools.seeds, *tools.templates]
+    templates = tools.beginning.templates
+    given = [*tools.beginning.seeds, *templates]
     isotypes = [p.parent_id for p in given if matcher.fit_anonymous(target, p.structure)]
     if isotypes:
         raise SystemExit(f"{name}: {', '.join(isotypes)} are isotypes of the target")
-    print(f"{name:<12} {len(tools.seeds)} seeds and {len(tools.templates)} templates, no isotype among them")
+    print(
+        f"{name:<12} {len(given) - len(templates)} seeds and {len(templates)} templates, no isotype among them"
+    )
 
 
 def measure(result: SearchResult, relaxations: int) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from scipy.stats import t as student
 
 from matsearch import search
 from matsearch.core.config import parse_config, with_overrides
+from matsearch.core.keys import content_key
 from matsearch.pipeline.result import SearchResult
 from matsearch.store import open_repository
 
@@ -62,7 +63,9 @@ def run_units(
 def carry_out(unit: Unit, measure: Measure, folder: Path) -> dict[str, Any]:
     """Run or continue one search in this process and return its numbers."""
     warnings.simplefilter("ignore")
-    store = f"sqlite:///{folder / f'{unit.arm}-{unit.seed}.sqlite'}"
+    # another configuration in the same store would find relaxations that this one has to count
+    asked = content_key("unit/1", unit.config)[:8]
+    store = f"sqlite:///{folder / f'{unit.arm}-{unit.seed}-{asked}.sqlite'}"
     config = parse_config(with_overrides(dict(unit.config), {"execution.workers": 0}))
     result = search(config, store=store)
     repository = open_repository(store)
@@ -74,9 +77,9 @@ def carry_out(unit: Unit, measure: Measure, folder: Path) -> dict[str, Any]:
 
 
 def interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """Return the mean over seeds and its 95 percent interval by Student's t; infinite for a single value."""
+    """Return the mean over seeds of a rate and its 95 percent interval by Student's t, cut off at zero."""
     mean, n = float(np.mean(values)), len(values)
     if n == 1:
-        return mean, -np.inf, np.inf
+        return mean, 0.0, np.inf
     reach = float(student.ppf(0.5 + LEVEL / 2, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
-    return mean, mean - reach, mean + reach
+    return mean, max(0.0, mean - reach), mean + reach

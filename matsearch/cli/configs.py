@@ -22,8 +22,8 @@ def check(config: str, overrides: dict[str, Any], *, as_json: bool) -> None:
         "campaign_id": campaign_id(search, tools),
         "potential": f"{tools.potential.info.name} {tools.potential.info.version}",
         "hull": tools.hull.info.document(),
-        "seeds": len(tools.seeds),
-        "templates": len(tools.templates),
+        "seeds": len(tools.beginning.seeds),
+        "templates": len(tools.beginning.templates),
         "proposals": search.population.proposals * search.budget.generations,
     }
     if as_json:
@@ -35,7 +35,7 @@ def check(config: str, overrides: dict[str, Any], *, as_json: bool) -> None:
         f"  potential {facts['potential']}, hull {hull.name} with {hull.n_phases} phases ({hull.scheme_id})"
     )
     print_line(
-        f"  {len(tools.seeds)} seeds, {len(tools.templates)} templates, {facts['proposals']} proposals in all"
+        f"  {len(tools.beginning.seeds)} seeds, {len(tools.beginning.templates)} templates, {facts['proposals']} proposals in all"
     )
 
 

@@ -96,9 +96,20 @@ class SearchConfig(Section):
         names = [objective.name for objective in self.objectives]
         if len(set(names)) < len(names):
             raise ValueError(f"objectives: the same name twice in {names}")
+        self._check_caps()
         if self.sanity.min_volume_per_atom >= self.sanity.max_volume_per_atom:
             raise ValueError("sanity: min_volume_per_atom must be below max_volume_per_atom")
         return self
+
+    def _check_caps(self) -> None:
+        for symbol, share in self.selection.element_caps.items():
+            if symbol not in self.system.elements:
+                raise ValueError(f"selection.element_caps: {symbol} is not among the elements")
+            if share * self.population.parents < 1:
+                raise ValueError(
+                    f"selection.element_caps: {share:g} of {self.population.parents} parents is less than one; "
+                    f"to do without {symbol}, take it out of system.elements"
+                )
 
     def physics(self) -> dict[str, Any]:
         """Return the part that changes answers: all but description, budget and execution.

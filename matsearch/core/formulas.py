@@ -1,25 +1,42 @@
 """Formulas in a configuration."""
 
-from pymatgen.core import Composition
+from pymatgen.core import Composition, DummySpecies
+
+
+def reduced_formulas(formulas: tuple[str, ...]) -> tuple[str, ...]:
+    """Return formulas as pymatgen writes them, reduced, sorted, each once: however they are written they mean the same.
+
+    Raises
+    ------
+    ValueError
+        Naming what is no formula.
+    """
+    return tuple(sorted({_composition(formula).reduced_formula for formula in formulas}))
 
 
 def check_formula(formula: str, elements: tuple[str, ...], max_atoms: int) -> None:
-    """Refuse a formula that is none, or that a search of these elements and cells cannot reach.
+    """Refuse a formula that a search of these elements and cells cannot reach.
 
     Raises
     ------
     ValueError
         Saying what is wrong with it.
     """
-    try:
-        composition = Composition(formula)
-    except ValueError as error:
-        raise ValueError(f"{formula!r} is not a formula") from error
+    composition = _composition(formula)
     strangers = {element.symbol for element in composition.elements} - set(elements)
     if strangers:
         raise ValueError(f"{formula} has {', '.join(sorted(strangers))}, not among the elements")
-    reduced = composition.reduced_composition
-    if any(amount != round(amount) for amount in reduced.values()) or reduced.num_atoms < 1:
+    if composition.num_atoms > max_atoms:
+        raise ValueError(f"{formula} has {composition.num_atoms:g} atoms, over max_atoms {max_atoms}")
+
+
+def _composition(formula: str) -> Composition:
+    try:
+        composition = Composition(formula).reduced_composition
+    except (ValueError, ArithmeticError) as error:
+        raise ValueError(f"{formula!r} is not a formula") from error
+    if any(isinstance(species, DummySpecies) for species in composition) or not composition:
+        raise ValueError(f"{formula!r} is not a formula")
+    if any(amount != round(amount) for amount in composition.values()):
         raise ValueError(f"{formula!r} has no whole numbers of atoms")
-    if reduced.num_atoms > max_atoms:
-        raise ValueError(f"{formula} has {reduced.num_atoms:g} atoms, over max_atoms {max_atoms}")
+    return composition

@@ -139,12 +139,15 @@ class KnownPhase(Record):
         In eV/atom, in the set's scheme.
     structure : Structure or None
         None where the set holds energies only.
+    hypothetical : bool
+        Nobody is known to have made it: it supports the hull, but meeting it again is no rediscovery.
     """
 
     phase_id: str
     formula: str
     energy_per_atom: float
     structure: StructureField | None = None
+    hypothetical: bool = False
 
 
 class HullInfo(Record):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from matsearch.core.formulas import check_formula
+from matsearch.core.formulas import check_formula, reduced_formulas
 from matsearch.core.potential_rules import IMPORT_PATH, VERSION, check_potential, known_elements, known_scheme
 
 MAX_ATOMS = 500
@@ -33,6 +33,11 @@ class SystemSection(Section):
     @classmethod
     def _known_and_sorted(cls, symbols: tuple[str, ...]) -> tuple[str, ...]:
         return known_elements(symbols)
+
+    @field_validator("formulas")
+    @classmethod
+    def _reduced_and_sorted(cls, formulas: tuple[str, ...]) -> tuple[str, ...]:
+        return reduced_formulas(formulas)
 
     @model_validator(mode="after")
     def _formulas_of_the_elements(self) -> "SystemSection":

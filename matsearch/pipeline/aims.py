@@ -40,9 +40,4 @@ def _ceiling(structure: Structure, tools: Tools) -> float | None:
 def _known(structure: Structure, tools: Tools) -> tuple[Structure, ...]:
     if not tools.config.relax.stop_at_known:
         return ()
-    formula = structure.composition.reduced_formula
-    return tuple(
-        known
-        for name, known in sorted(tools.origins.items())
-        if known.composition.reduced_formula == formula and not {name, formula} & tools.excluded
-    )
+    return tools.beginning.allowed_by_formula.get(structure.composition.reduced_formula, ())

@@ -43,7 +43,7 @@ def campaign_id(config: SearchConfig, tools: Tools) -> str:
     key = config.physics_key(
         potential=tools.potential.info.sha256,
         hull=content_key("hull/1", [hull.sha256, hull.scheme_id, hull.corrections, hull.complete]),
-        seeds=tools.seeds_key,
+        seeds=tools.beginning.key,
         **others,
     )
     return f"{config.name}-{key[:8]}"
@@ -82,10 +82,10 @@ def _new_record(config: SearchConfig, tools: Tools) -> CampaignRecord:
             "potential": _who(tools.potential),
             "opinions": [_who(potential) for potential in tools.opinions],
             "hull": tools.hull.info.document(),
-            "seeds": tools.seeds_key,
+            "seeds": tools.beginning.key,
         },
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        state=CampaignState(campaign_id=identity, parents=tools.seeds),
+        state=CampaignState(campaign_id=identity, parents=tools.beginning.seeds),
     )
 
 

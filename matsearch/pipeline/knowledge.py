@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
+from matsearch.core.boundary import contained
 from matsearch.core.protocols import KnownPhase
 from matsearch.core.records import Candidate, KnownMatch
 from matsearch.core.thresholds import ENERGY_MATCH, earns_no_reward
+from matsearch.core.verdict import Verdict
 from matsearch.crystal.known import embedded_set
 from matsearch.crystal.matching import first_match, mark_duplicates, same_crystal
 from matsearch.crystal.symmetry import prototype_label, spacegroup_symbol
@@ -27,7 +29,7 @@ def mark_all(screened: Sequence[Candidate], earlier: Sequence[Candidate], tools:
             [c for c in earlier if earns_no_reward(c.flags) is flagged],
             [c for c in living if earns_no_reward(c.flags) is flagged],
         )
-    return [_mark(c, duplicate_of.get(c.candidate_id), tools) if c.alive else c for c in screened]
+    return [_mark_one(c, duplicate_of.get(c.candidate_id), tools) if c.alive else c for c in screened]
 
 
 def _twins(earlier: Sequence[Candidate], living: Sequence[Candidate]) -> dict[str, str]:
@@ -42,16 +44,24 @@ def _twins(earlier: Sequence[Candidate], living: Sequence[Candidate]) -> dict[st
     }
 
 
+def _mark_one(candidate: Candidate, duplicate_of: str | None, tools: Tools) -> Candidate:
+    # what cannot be named must not stop a campaign
+    marked = contained("mark", lambda: _mark(candidate, duplicate_of, tools))
+    return candidate.evolve(duplicate_of=duplicate_of) if isinstance(marked, Verdict) else marked
+
+
 def _mark(candidate: Candidate, duplicate_of: str | None, tools: Tools) -> Candidate:
     structure = candidate.best_structure
     if structure is None:
         return candidate
+    match = _known_match(candidate, tools)
+    own = match.known_id if match and match.kind == "structure" else None
     return candidate.evolve(
         duplicate_of=duplicate_of,
         spacegroup=spacegroup_symbol(structure),
         prototype=prototype_label(structure),
-        match=_known_match(candidate, tools),
-        nearest_known=tools.arrangements.nearest(structure),
+        match=match,
+        nearest_known=None if duplicate_of else tools.arrangements.nearest(structure, own),
     )
 
 
@@ -64,7 +74,7 @@ def _known_match(candidate: Candidate, tools: Tools) -> KnownMatch | None:
     if found:
         return KnownMatch(kind="structure", known_id=found, own_root=_is_own(found, candidate, tools))
     # a phase whose structure is known and does not match is no match by energy either
-    unseen = [p for p in phases if p.structure is None]
+    unseen = [p for p in phases if p.structure is None and not p.hypothetical]
     correction = candidate.placement.correction_per_atom if candidate.placement else 0.0
     energy = relaxation.energy_per_atom + correction
     closest = min(unseen, key=lambda p: abs(p.energy_per_atom - energy), default=None)
@@ -76,12 +86,13 @@ def _known_match(candidate: Candidate, tools: Tools) -> KnownMatch | None:
 def _is_own(found: str, candidate: Candidate, tools: Tools) -> bool:
     # the same crystal may have one name in the reference and another among the seeds
     roots = candidate.lineage.roots
-    begun = [tools.origins[root] for root in roots if root in tools.origins]
+    origins = tools.beginning.origins
+    begun = [origins[root] for root in roots if root in origins]
     return found in roots or any(same_crystal(candidate.best_structure, origin) for origin in begun)
 
 
 def _with_structures(formula: str, phases: Sequence[KnownPhase], tools: Tools) -> list:
-    from_hull = [(p.phase_id, p.structure) for p in phases if p.structure is not None]
+    from_hull = [(p.phase_id, p.structure) for p in phases if p.structure is not None and not p.hypothetical]
     named = embedded_set().within(frozenset(tools.config.system.elements))
     taken = {phase_id for phase_id, _ in from_hull}
     return from_hull + [

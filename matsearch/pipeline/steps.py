@@ -74,11 +74,9 @@ def advance(
         If more than one percent ended in unexpected exceptions; the generation is not committed.
     """
     _refuse_bugs(screened)
-    earlier = repository.query_candidates(
-        CandidateQuery(campaign_id=state.campaign_id, alive=True, unique=True)
-    )
-    earlier = [c for c in earlier if c.generation < state.generation]
-    marked = mark_all(screened, earlier, tools)
+    living = repository.query_candidates(CandidateQuery(campaign_id=state.campaign_id, alive=True))
+    earlier = [c for c in living if c.generation < state.generation]
+    marked = mark_all(screened, [c for c in earlier if c.duplicate_of is None], tools)
     repository.put_candidates(marked)
     boundary("candidates-committed")
     following = next_state(state, marked, earlier, tools)
@@ -95,7 +93,7 @@ def _propose(state: CampaignState, tools: Tools, number: int) -> list[Candidate]
         slot=number,
         seed=tools.config.seed,
         parents=state.parents,
-        templates=tools.templates,
+        templates=tools.beginning.templates,
         limits=tools.limits,
     )
     made = contained("propose", lambda: tools.proposer.propose(slot))

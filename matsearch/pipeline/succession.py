@@ -11,7 +11,10 @@ from matsearch.pipeline.tools import Tools
 from matsearch.select.quota import Quota
 
 LEAST_GAIN = 1e-3
-"""Of an objective, in its unit (eV/atom for energies), and as a share of values over 1: less is no improvement."""
+"""In eV/atom for energies, as a share of the value for other objectives: less is no improvement."""
+
+ENERGIES = ("energy_above_hull", "formation_energy_per_atom")
+"""Objectives whose zero means something, so that a share of the value does not."""
 
 
 def next_state(
@@ -24,14 +27,18 @@ def next_state(
     marked : sequence of Candidate
         The generation, with duplicates marked.
     earlier : sequence of Candidate
-        Distinct living crystals of the generations before.
+        Living crystals of the generations before, duplicates too.
     """
     config = tools.config
     begin = _era_begins(state.history)
-    era = [c for c in (*earlier, *marked) if c.generation >= begin and c.duplicate_of is None]
+    born = [c for c in (*earlier, *marked) if c.generation >= begin]
+    ids = {c.candidate_id for c in born}
+    era = [c for c in born if c.duplicate_of not in ids]  # what an older era found may be found again
     best = _best(era, config.objectives[0])
     past = [summary.best_objective for summary in state.history if summary.generation >= begin]
-    restarted = stagnates([*past, best], config.objectives[0], config.selection.stagnation)
+    # before anything was found the seeds are what there is
+    found = begin > 0 or best is not None
+    restarted = found and stagnates([*past, best], config.objectives[0], config.selection.stagnation)
     before = state.history[-1].best_energy_above_hull if state.history else None
     believed = [
         c.placement.energy_above_hull
@@ -51,7 +58,7 @@ def next_state(
     done = state.generation + 1
     return state.evolve(
         generation=done,
-        parents=tools.seeds if restarted else _parents(era, tools),
+        parents=tools.beginning.seeds if restarted else _parents(era, tools),
         history=(*state.history, summary),
         status="finished" if done >= config.budget.generations else "running",
     )
@@ -71,9 +78,10 @@ def stagnates(bests: Sequence[float | None], objective: Objective, patience: int
         return False
     then, now = bests[-1 - patience], bests[-1]
     if then is None or now is None:
-        return False
+        return now is None
     gain = now - then if objective.direction == "maximize" else then - now
-    return gain <= LEAST_GAIN * max(1.0, abs(then))
+    scale = 1.0 if objective.name in ENERGIES else abs(then)
+    return gain <= LEAST_GAIN * scale
 
 
 def _era_begins(history: Sequence[GenerationSummary]) -> int:
@@ -98,7 +106,17 @@ def _parents(era: Sequence[Candidate], tools: Tools) -> tuple[Parent, ...]:
     quota = Quota(tools.selection, n)
     for parent in chosen:
         quota.take(parent.structure)
-    return (*chosen, *(seed for seed in tools.seeds if quota.take(seed.structure)))
+    return (*chosen, *(seed for seed in _compounds_first(tools) if quota.take(seed.structure)))
+
+
+def _compounds_first(tools: Tools) -> list[Parent]:
+    """Return the seeds, those first that keep to the formulas asked for, pure elements last."""
+
+    def order(seed: Parent) -> tuple[bool, bool]:
+        composition = seed.structure.composition
+        return not tools.limits.allow(composition), bool(composition.is_element)
+
+    return sorted(tools.beginning.seeds, key=order)
 
 
 def _as_parent(candidate: Candidate) -> Parent:

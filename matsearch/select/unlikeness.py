@@ -50,4 +50,5 @@ def _chemistry(composition: Composition) -> np.ndarray:
 @cache
 def _place(symbol: str) -> int:
     """Return an element's place on Pettifor's scale (J. Phys. C 19, 285 (1986), by way of pymatgen)."""
-    return int(Element(symbol).mendeleev_no)
+    place = Element(symbol).mendeleev_no
+    return int(place) if place == place else _SCALE - 1  # the heaviest have none

@@ -90,6 +90,14 @@ def test_an_isotype_is_preferred_to_an_arrangement_of_another_formula():
     assert (found.known_id, found.isotypic) == ("caesium", True)
 
 
+def test_of_equal_arrangements_the_own_formula_comes_first_and_a_match_above_all():
+    salts = {name: sample_structure(*name.split("-")) for name in ("Mg-O", "Na-Cl", "Ti-C")}
+    known = KnownArrangements(salts)
+    assert known.nearest(shaken(sample_structure("Na", "Cl"), 0, 0.01)).known_id == "Na-Cl"
+    assert known.nearest(sample_structure("K", "Br")).known_id == "Mg-O"
+    assert known.nearest(sample_structure("K", "Br"), same="Ti-C").known_id == "Ti-C"
+
+
 @pytest.mark.parametrize(
     ("structure", "label", "symbol"),
     [

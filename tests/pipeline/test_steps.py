@@ -171,7 +171,7 @@ def test_a_search_may_begin_with_templates_alone(repository):
         propose={"operators": {"substitution": 1.0, "strain": 1.0}},
     )
     tools = build_tools(search)
-    assert tools.seeds == ()
+    assert tools.beginning.seeds == ()
     record = open_campaign(search, repository)
     proposals = plan(record.state, tools, repository)
     assert {c.lineage.operator for c in proposals} == {"substitution"}

@@ -35,7 +35,7 @@ def born(generation, energy, length=4.33, **fields):
 
 def run(energies, tools, resumed=False):
     """Return the states after generations with one candidate each; None is one that was not scored."""
-    state, earlier, states = CampaignState(campaign_id="c", parents=tools.seeds), [], []
+    state, earlier, states = CampaignState(campaign_id="c", parents=tools.beginning.seeds), [], []
     for generation, energy in enumerate(energies):
         marked = [born(generation, energy)]
         again = CampaignState.model_validate_json(state.model_dump_json()) if resumed else state
@@ -52,7 +52,7 @@ def restarts(states):
 def test_parents_are_the_selected_then_seeds():
     tools = tools_for()
     (state,) = run([0.2], tools)
-    seeds = [seed.parent_id for seed in tools.seeds]
+    seeds = [s.parent_id for s in tools.beginning.seeds if not s.structure.composition.is_element]
     assert state.parents[0].parent_id == born(0, 0.2).candidate_id
     assert [p.parent_id for p in state.parents[1:]] == [s for s in seeds if "TiC" not in s][:2]
     assert len(state.parents) == 3
@@ -67,16 +67,48 @@ def test_seeds_that_fill_up_keep_to_the_limits():
 
 def test_duplicates_have_no_offspring():
     tools = tools_for()
-    twin = born(0, 0.1, duplicate_of="another")
-    state = next_state(CampaignState(campaign_id="c"), [twin], [], tools)
-    assert twin.candidate_id not in {p.parent_id for p in state.parents}
+    first = born(0, 0.1)
+    twin = born(1, 0.1, duplicate_of=first.candidate_id)
+    state = next_state(CampaignState(campaign_id="c", generation=1), [twin], [first], tools)
+    ids = {p.parent_id for p in state.parents}
+    assert first.candidate_id in ids
+    assert twin.candidate_id not in ids
+
+
+def test_after_a_restart_what_an_older_era_found_may_be_found_again():
+    tools = tools_for({"stagnation": 2})
+    old = [born(g, 0.2, length=4.0 + g / 5) for g in range(3)]
+    state = CampaignState(campaign_id="c")
+    for g, candidate in enumerate(old):
+        state = next_state(state, [candidate], old[:g], tools)
+    assert state.history[-1].restarted
+    again = born(3, 0.2, duplicate_of=old[0].candidate_id)
+    state = next_state(state, [again], old, tools)
+    assert again.candidate_id in {p.parent_id for p in state.parents}
+    later = next_state(state, [born(4, 0.3)], [*old, again], tools)
+    assert again.candidate_id in {p.parent_id for p in later.parents}
+
+
+def test_after_a_restart_that_finds_nothing_the_next_one_comes():
+    assert restarts(run([0.2, 0.2, 0.2, *[None] * 6], tools_for({"stagnation": 2}))) == [2, 5, 8]
+
+
+def test_compounds_fill_up_before_elements_and_asked_formulas_before_all():
+    tools = tools_for(
+        population={"parents": 4, "proposals": 1}, system={"elements": ["Ti", "Al", "C"], "max_atoms": 8}
+    )
+    state = next_state(CampaignState(campaign_id="c"), [], [], tools)
+    assert not any(p.structure.composition.is_element for p in state.parents)
+    asked = tools_for(system={"elements": ["Ti", "Al", "C"], "max_atoms": 8, "formulas": ["TiC"]})
+    state = next_state(CampaignState(campaign_id="c"), [], [], asked)
+    assert state.parents[0].structure.composition.reduced_formula == "TiC"
 
 
 def test_no_better_best_begins_again_from_the_seeds():
     tools = tools_for({"stagnation": 2})
     states = run([0.3, 0.2, 0.2, 0.1999, 0.4, 0.25], tools)
     assert restarts(states) == [3]
-    assert states[3].parents == tools.seeds
+    assert states[3].parents == tools.beginning.seeds
     after = states[4]
     assert after.parents[0].parent_id == born(4, 0.4).candidate_id
     assert after.history[-1].best_objective == 0.4

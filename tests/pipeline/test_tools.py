@@ -27,10 +27,12 @@ def test_isotypes_are_left_out_of_seeds_and_templates():
     target = phase("TiC-225").relaxed
     everything = tools()
     rest = tools(seeds={"exclude_isotypes": ["TiC-225"]})
-    gone = {p.parent_id for p in everything.templates} - {p.parent_id for p in rest.templates}
+    gone = {p.parent_id for p in everything.beginning.templates} - {
+        p.parent_id for p in rest.beginning.templates
+    }
     assert {"known:TiC-225", "known:NaCl-225", "known:MgO-225"} <= gone
     assert "known:CsCl-221" not in gone
-    assert not any(isotypic(target, p.structure) for p in (*rest.seeds, *rest.templates))
+    assert not any(isotypic(target, p.structure) for p in (*rest.beginning.seeds, *rest.beginning.templates))
 
 
 def test_no_relaxation_is_led_to_what_is_excluded():
@@ -46,8 +48,40 @@ def test_an_unknown_isotype_is_named_with_what_is_near():
         tools(seeds={"exclude_isotypes": ["TiC-226"]})
 
 
-def test_formulas_are_reduced():
+def test_formulas_are_reduced_and_mean_the_same_in_any_order():
     assert tools({"formulas": ["Ti2C2", "Ti2AlC"]}).limits.formulas == ("Ti2AlC", "TiC")
+    assert (
+        tools({"formulas": ["AlCTi2", "TiC", "CTi"]}).config == tools({"formulas": ["TiC", "Ti2AlC"]}).config
+    )
+
+
+@pytest.mark.parametrize("name", ["CuAl2", "Al2Cu", "Cu2Al4", "CuAl2-140"])
+def test_what_is_excluded_is_nowhere_however_it_is_written(name):
+    document = {"elements": ["Al", "Cu"], "max_atoms": 8}
+    config = parse_config({"name": "tools", "system": document, "seeds": {"exclude": [name]}})
+    begun = build_tools(config).beginning
+    assert "known:CuAl2-140" not in {p.parent_id for p in (*begun.seeds, *begun.templates)}
+    assert "CuAl2-140" not in begun.allowed
+
+
+def test_what_is_excluded_must_mean_something():
+    with pytest.raises(ConfigError, match="'nonsense' is neither a formula nor a known crystal"):
+        tools(seeds={"exclude": ["nonsense"]})
+
+
+def test_isotypes_among_a_users_files_are_left_out_too(tmp_path):
+    sample_structure("Ti", "C", 4.33).to(filename=str(tmp_path / "mine.cif"))
+    begun = tools(seeds={"source": str(tmp_path), "exclude_isotypes": ["MgO-225"]}).beginning
+    assert begun.seeds == ()
+    assert "TiC" not in begun.allowed_by_formula
+
+
+@pytest.mark.parametrize(
+    ("caps", "reason"), [({"Pt": 0.5}, "Pt is not among the elements"), ({"C": 0.05}, "less than one")]
+)
+def test_caps_that_hold_no_parent_are_refused(caps, reason):
+    with pytest.raises(ConfigError, match=reason):
+        tools(selection={"element_caps": caps})
 
 
 @pytest.mark.parametrize(
@@ -61,6 +95,6 @@ def test_few_formulas_may_fill_all_places_with_their_polymorphs(system, polymorp
 def test_without_seeds_and_templates_random_crystals_are_enough():
     none = {"source": "embedded", "templates": False, "exclude": [p.phase_id for p in embedded_set().phases]}
     begun = tools(seeds=none, propose={"operators": {"random_symmetric": 1}})
-    assert begun.seeds == begun.templates == ()
+    assert begun.beginning.seeds == begun.beginning.templates == ()
     with pytest.raises(InputError, match="no parents"):
         tools(seeds=none, propose={"operators": {"heredity": 1}})

@@ -32,3 +32,6 @@ OPERATORS: dict[str, Operator] = {
 
 WITHOUT_PARENTS = frozenset({"substitution", "decoration", "random_symmetric"})
 """Operators that can act where a slot has no parents: on templates, or on nothing."""
+
+BORROWERS = WITHOUT_PARENTS - {"random_symmetric"}
+"""Operators that take patterns of other chemistries from templates."""
