@@ -28,8 +28,8 @@ TARGETS = ("SrTiO3-221", "Ti2AlC-194", "LiCoO2-166", "MgAl2O4-227")
 def main() -> None:
     """Run the searches and print the success counts."""
     options = arguments()
-    units = [Unit(name, config(name, seed, options)) for seed in range(options.seeds) for name in TARGETS]
-    for name in TARGETS:
+    units = [Unit(name, config(name, seed, options)) for seed in range(options.seeds) for name in options.targets]
+    for name in options.targets:
         require_unseen(name, config(name, 0, options))
     results: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for unit, numbers in run_units(units, measure, options.out, options.jobs, options.budget_minutes):
@@ -48,6 +48,7 @@ def arguments() -> argparse.Namespace:
     """Return the command line's arguments."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="folder of the searches' stores")
+    parser.add_argument("--targets", nargs="+", default=TARGETS, metavar="ID", help="embedded phases")
     parser.add_argument(
         "--max-atoms",
         type=int,

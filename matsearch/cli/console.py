@@ -51,7 +51,7 @@ def print_ranked(rows: Sequence[Mapping[str, Any]]) -> None:
     for title, side in _COLUMNS.values():
         table.add_column(title, justify=side, no_wrap=True)  # type: ignore[arg-type]
     for row in rows:
-        cells = {**row, "energy_above_hull": f"{row['energy_above_hull']:+.3f}", "note": _note(row)}
+        cells = {**row, "energy_above_hull": _signed(row["energy_above_hull"]), "note": _note(row)}
         table.add_row(*(_text(cells[key]) for key in _COLUMNS))
     Console(width=None if Console().is_terminal else 140, highlight=False).print(table)
 
@@ -79,7 +79,7 @@ def funnel_sentence(result: SearchResult) -> str:
         f"Asked {funnel.asked}, parsed {funnel.parsed}, valid {funnel.valid}, unique {funnel.unique}, "
         f"relaxed {funnel.relaxed}, scored {funnel.scored}, distinct {funnel.distinct}.\n"
         f"Of {funnel.distinct} distinct: {funnel.metastable} under 0.1 eV/atom, {funnel.near_stable} under 0.03, "
-        f"{funnel.below_hull} {below_hull_word(result.record)}; {_flagged_words(result)}.\n"
+        f"{funnel.below_hull} {below_hull_word(result.record).replace('_', ' ')}; {_flagged_words(result)}.\n"
         f"Known phases met: {funnel.rediscovered} rediscovered by structure, {funnel.kept} kept by their own "
         f"descendants, {funnel.composition_and_energy_matched} by composition and energy alone; "
         f"{funnel.unmatched} crystals match none."
@@ -98,6 +98,10 @@ def _note(row: Mapping[str, Any]) -> str:
         return str(row["flags"]).replace(" ", ", ").replace("_", " ")
     words = {"rediscovery": "rediscovered", "kept": "kept", "composition_and_energy_match": "same energy as"}
     return f"{words[row['match']]} {row['known_phase']}" if row["match"] else ""
+
+
+def _signed(energy: float) -> str:
+    return f"{round(energy, 3) + 0.0:+.3f}"  # plus zero: no minus before zeros
 
 
 def _text(value: Any) -> str:

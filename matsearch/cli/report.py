@@ -29,7 +29,7 @@ from matsearch.pipeline.result import SearchResult, load_result
 
 _SAME_HULL = ("sha256", "scheme_id", "corrections")
 
-_MEANINGS = {
+_OF_ASKED = {
     "asked": "slots of all generations begun",
     "replied": "slots that were answered",
     "parsed": "candidates with a structure",
@@ -38,6 +38,8 @@ _MEANINGS = {
     "relaxed": "different cells that were relaxed",
     "scored": "different cells placed on the hull",
     "distinct": "crystals that StructureMatcher tells apart, flagged ones included",
+}
+_OF_DISTINCT = {
     "metastable": "under 0.1 eV/atom above the hull",
     "near_stable": "under 0.03 eV/atom above the hull",
     "below_hull": "under 0 eV/atom",
@@ -47,7 +49,6 @@ _MEANINGS = {
     "composition_and_energy_matched": "known phases of the same formula within 20 meV/atom, structure not known",
     "unmatched": "crystals that match no known phase",
 }
-_OF_DISTINCT = tuple(_MEANINGS)[8:]
 
 
 def report_campaign(campaign: str | None, to: Path, n: int, store: str | None, *, as_json: bool) -> None:
@@ -97,14 +98,12 @@ def campaign_report(result: SearchResult, n: int, written_at: str) -> CampaignRe
 def funnel_steps(funnel: Funnel, below_hull: str) -> list[FunnelStep]:
     """Return the funnel's counts with their denominators: slots asked, then distinct crystals."""
     counts = funnel.document()
-    words = {name: name.replace("_", " ") for name in _MEANINGS} | {
-        "below_hull": below_hull.replace("_", " ")
-    }
     steps = []
-    for name, meaning in _MEANINGS.items():
-        of = "distinct" if name in _OF_DISTINCT else "asked" if name != "asked" else None
-        total = counts[of] if of else None
-        steps.append(FunnelStep(name=words[name], count=counts[name], meaning=meaning, of=of, total=total))
+    for of, meanings in (("asked", _OF_ASKED), ("distinct", _OF_DISTINCT)):
+        for name, meaning in meanings.items():
+            words = (below_hull if name == "below_hull" else name).replace("_", " ")
+            step = FunnelStep(name=words, count=counts[name], meaning=meaning)
+            steps.append(step if name == of else step.evolve(of=of, total=counts[of]))
     return steps
 
 

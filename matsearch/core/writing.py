@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def write_whole(path: Path, content: bytes | bytearray) -> None:
-    """Write a file in an existing folder so that a kill leaves the old one or the new one, never half of it.
+    """Write a file in an existing folder so that a kill leaves the old one or the new one, never half of one.
 
     Raises
     ------

@@ -1,6 +1,8 @@
 """Crystals from a user's files, each refused in one clear line if it cannot be used."""
 
 import warnings
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from pymatgen.core import Structure
@@ -39,7 +41,7 @@ def read_structures(path: Path) -> list[tuple[str, Structure]]:
     Returns
     -------
     list of (str, Structure)
-        File stem and crystal.
+        Name and crystal: the file's stem, or its whole name where the stem could mean another file.
     """
     if not path.exists():
         raise InputError(f"no such file or folder: {path}", "check the path")
@@ -48,7 +50,13 @@ def read_structures(path: Path) -> list[tuple[str, Structure]]:
     files = sorted(f for f in path.iterdir() if f.suffix.lower() in SUFFIXES or f.name.startswith("POSCAR"))
     if not files:
         raise InputError(f"{path} holds no CIF or POSCAR file", f"files must end in {', '.join(SUFFIXES)}")
-    return [(f.stem, read_structure(f)) for f in files]
+    return [(name, read_structure(f)) for name, f in zip(_names(files), files, strict=True)]
+
+
+def _names(files: Sequence[Path]) -> list[str]:
+    stems = Counter(f.stem for f in files)
+    taken = {f.name for f in files}
+    return [f.name if stems[f.stem] > 1 or f.stem in taken else f.stem for f in files]
 
 
 def _read_text(path: Path) -> str:

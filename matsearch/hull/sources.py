@@ -163,6 +163,7 @@ def _phases(entries: Sequence[ComputedEntry], name: str) -> list[KnownPhase]:
             formula=entry.composition.reduced_formula,
             energy_per_atom=entry.energy_per_atom,
             structure=getattr(entry, "structure", None),
+            hypothetical=entry.data.get("hypothetical") is True,
         )
         for entry in distinct_entries(entries, name)
     ]

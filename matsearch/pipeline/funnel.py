@@ -1,11 +1,16 @@
 """The funnel: how far the proposals came. Every count names what it counts; denominators never shrink."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from matsearch.core.campaign import CampaignRecord
 from matsearch.core.model import Record
 from matsearch.core.records import Candidate
 from matsearch.core.thresholds import METASTABLE, NEAR_STABLE, earns_no_reward
+
+_EMBEDDED = re.compile(r"embedded-v\d+")
+"""Names of the embedded set's versions; no set of the library may have one."""
 
 
 class Funnel(Record):
@@ -90,7 +95,7 @@ def below_hull_word(record: CampaignRecord) -> str:
     hull = record.provenance["hull"]
     if hull["complete"]:
         return "stable"
-    return "below_embedded_hull" if hull["name"].startswith("embedded") else "below_reference_hull"
+    return "below_embedded_hull" if _is_embedded(hull) else "below_reference_hull"
 
 
 def hull_sentence(record: CampaignRecord) -> str:
@@ -99,8 +104,12 @@ def hull_sentence(record: CampaignRecord) -> str:
     where = f"{hull['n_phases']} phases in {'-'.join(hull['elements'])}"
     if hull["complete"]:
         return f"Hull: {hull['name']}, {where}, said to be complete; {hull['scheme_id']}."
-    kind = "embedded hull" if hull["name"].startswith("embedded") else f"hull {hull['name']}"
+    kind = "embedded hull" if _is_embedded(hull) else f"hull {hull['name']}"
     return f"Hull: {kind}, {where}: not a stability claim; {hull['scheme_id']}."
+
+
+def _is_embedded(hull: Mapping[str, Any]) -> bool:
+    return _EMBEDDED.fullmatch(hull["name"]) is not None
 
 
 def _known(believed: Sequence[Candidate], kind: str, *, own_root: bool) -> set[str]:

@@ -74,6 +74,7 @@ def count_generations(record: CampaignRecord, candidates: Sequence[Candidate]) -
 def count_operators(candidates: Sequence[Candidate]) -> list[OperatorNumbers]:
     """Return the numbers of each operator, by name.
 
+    A crystal that is its own root, the known phase it descends from, is no success of its operator.
     The interval is that of Wilson, J. Am. Stat. Assoc. 22, 209 (1927), for metastable crystals among relaxations.
     """
     made: dict[str, list[Candidate]] = {}
@@ -131,9 +132,9 @@ def line_of(candidate: Candidate, by_id: Mapping[str, Candidate]) -> Line:
 
 def _operator(operator: str, made: Sequence[Candidate]) -> OperatorNumbers:
     cells = {_cell(c) for c in made if _was_relaxed(c)}
-    believed = believed_scored(made)
-    energies = [_above_hull(c) for c in believed]
-    hits = {_cell(c) for c in believed if _above_hull(c) < METASTABLE}
+    found = [c for c in believed_scored(made) if not _is_own_root(c)]
+    energies = [_above_hull(c) for c in found]
+    hits = {_cell(c) for c in found if _above_hull(c) < METASTABLE}
     rate, low, high = _per_100(len(hits), len(cells))
     return OperatorNumbers(
         operator=operator,
@@ -161,6 +162,10 @@ def _per_100(hits: int, trials: int) -> tuple[float, float, float] | tuple[None,
 def _was_relaxed(candidate: Candidate) -> bool:
     ended_there = candidate.verdict is not None and candidate.verdict.stage == _RELAX
     return bool(candidate.relaxation or candidate.placement or ended_there)
+
+
+def _is_own_root(candidate: Candidate) -> bool:
+    return candidate.match is not None and candidate.match.own_root
 
 
 def _cell(candidate: Candidate) -> str:

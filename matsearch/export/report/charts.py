@@ -74,7 +74,10 @@ def operators_figure(operators: Sequence[OperatorNumbers], sentence: str) -> byt
             axes.annotate(label, (high, place), (6, 0), textcoords="offset points", va="center")
         axes.set_yticks(range(len(tried)), [o.operator.replace("_", " ") for o in tried], parse_math=False)
         axes.set_ylim(len(tried) - 0.4, -0.6)
-        axes.set_xlim(0, 1.2 * max(o.per_100_high or 0.0 for o in tried))
+        axes.set_xlim(
+            0, 1.2 * max(o.per_100_high or 0.0 for o in tried)
+        )  # room for the words beside the bars
+        axes.set_xticks([tick for tick in axes.get_xticks() if 0 <= tick <= 100])
         axes.grid(axis="x", color=PALE, linewidth=0.8)
         axes.set_axisbelow(True)
         axes.set_xlabel(f"crystals under {METASTABLE} eV/atom per 100 relaxations, 95 percent interval")

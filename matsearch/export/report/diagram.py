@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 from pymatgen.core import Composition
 
 from matsearch.core.protocols import KnownPhase
 from matsearch.core.records import Candidate
 from matsearch.export.report.numbers import HullDiagram, HullPhase, HullPoint
+
+if TYPE_CHECKING:
+    from pymatgen.analysis.phase_diagram import PDEntry, PhaseDiagram
 
 DRAWN = (2, 3)
 """Numbers of elements that a diagram can show."""
@@ -35,7 +39,7 @@ def hull_diagram(
         energy = phase.energy_per_atom * composition.num_atoms
         entries.append(PDEntry(composition, energy, name=phase.phase_id))
     diagram = PhaseDiagram(entries)
-    shown = diagram.qhull_entries
+    shown = _lowest(diagram)
     stable = {id(entry) for entry in diagram.stable_entries}
     return HullDiagram(
         elements=tuple(elements),
@@ -52,6 +56,18 @@ def hull_diagram(
         tie_lines=_tie_lines(diagram.facets),
         points=tuple(sorted((_point(c, elements) for c in candidates), key=_worst_first)),
     )
+
+
+def _lowest(diagram: "PhaseDiagram") -> list["PDEntry"]:
+    """Return of each composition the lowest entry; first those that facets number, which leave out all above zero."""
+    shown = list(diagram.qhull_entries)
+    found = {entry.composition.reduced_composition for entry in shown}
+    for entry in sorted(diagram.all_entries, key=lambda e: (e.energy_per_atom, e.name)):
+        composition = entry.composition.reduced_composition
+        if composition not in found:
+            found.add(composition)
+            shown.append(entry)
+    return shown
 
 
 def _tie_lines(facets: Sequence[Sequence[int]]) -> tuple[tuple[int, int], ...]:

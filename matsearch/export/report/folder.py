@@ -1,20 +1,27 @@
 """A report on disk: the page, its figures as files, its numbers, and the search to run again."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
+from pymatgen.core import Composition
 
 from matsearch.core.errors import InputError
-from matsearch.export.report.campaign import CampaignReport
+from matsearch.core.writing import write_whole
+from matsearch.export.report.campaign import CampaignReport, RankedCrystal
 from matsearch.export.report.figures import chart_figures, crystal_figures
 from matsearch.export.report.page import render_page
+
+_OURS = re.compile(r"crystal-\d{3,}-[A-Za-z0-9().]+\.png|(funnel|generations|operators|elements|hull)\.png")
 
 
 def write_report(report: CampaignReport, folder: Path) -> list[str]:
     """Write a report and return the names of the files written, the page first.
+
+    Figures of an earlier report in the folder that this one does not have are removed.
 
     Raises
     ------
@@ -26,7 +33,10 @@ def write_report(report: CampaignReport, folder: Path) -> list[str]:
     files = _files(report)
     with _writing(folder):
         for name, content in files.items():
-            (folder / name).write_bytes(content)
+            write_whole(folder / name, content)
+        for path in folder.glob("*.png"):
+            if _OURS.fullmatch(path.name) and path.name not in files:
+                path.unlink()
     return list(files)
 
 
@@ -40,11 +50,17 @@ def _files(report: CampaignReport) -> dict[str, bytes]:
         "search.yaml": config.encode(),
         **{f"{name}.png": figure.content for name, figure in charts.items()},
     }
+    width = max(3, len(str(len(report.crystals))))
     for crystal, drawn in zip(report.crystals, drawings, strict=True):
         if drawn is not None:
-            rank, formula = crystal.row["rank"], crystal.candidate.formula
-            files[f"crystal-{rank:03d}-{formula}.png"] = drawn[1].content
+            files[f"crystal-{crystal.row['rank']:0{width}d}-{_plain(crystal)}.png"] = drawn[1].content
     return files
+
+
+def _plain(crystal: RankedCrystal) -> str:
+    """Return the formula without brackets, which shells do not take as they are: ``CaB2O4`` for ``Ca(BO2)2``."""
+    amounts = Composition(crystal.candidate.formula)
+    return "".join(f"{e.symbol}{'' if n == 1 else f'{n:g}'}" for e, n in sorted(amounts.items()))
 
 
 @contextmanager

@@ -75,11 +75,11 @@ class OperatorNumbers(Record):
     distinct : int
         Scored crystals that it found first, flagged ones included.
     metastable : int
-        Those believed and under 0.1 eV/atom.
+        Those believed and under 0.1 eV/atom that are not their own root, the known phase they descend from.
     per_100, per_100_low, per_100_high : float or None
         Metastable crystals per 100 relaxations, with the 95 percent Wilson interval; None without a relaxation.
     best : float or None
-        Lowest believed energy above hull, in eV/atom.
+        Lowest believed energy above hull of those that are not their own root, in eV/atom.
     """
 
     operator: str

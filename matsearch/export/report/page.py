@@ -73,8 +73,25 @@ def nearest_words(crystal: RankedCrystal) -> str:
     nearest = crystal.candidate.nearest_known
     if nearest is None:
         return NOTHING
-    how = "isotypic" if nearest.isotypic else f"distance {nearest.distance:.2f}"
+    how = f"distance {nearest.distance:.3f}"
+    if nearest.isotypic:
+        how = "isotypic"
+    elif _stoichiometry(nearest.formula) != _stoichiometry(crystal.candidate.formula):
+        how = f"another composition, {how}"
     return f"{nearest.formula} ({nearest.known_id}), {how}"
+
+
+def breakable_label(label: str | None) -> "Markup":
+    """Return a prototype label that a narrow column may break after its underscores."""
+    from markupsafe import Markup, escape
+
+    return Markup("_<wbr>").join(escape(part) for part in (label or NOTHING).split("_"))
+
+
+def _stoichiometry(formula: str) -> str:
+    from pymatgen.core import Composition
+
+    return Composition(formula).anonymized_formula
 
 
 def _environment() -> "Environment":
@@ -93,9 +110,10 @@ def _environment() -> "Environment":
         "known": known_words,
         "nearest": nearest_words,
         "colours": element_colours,
-        "signed": lambda value, digits=3: _number(value, f"+.{digits}f"),
-        "fixed": lambda value, digits=1: _number(value, f".{digits}f"),
-        "percent": lambda share: _number(share, ".0%"),
+        "breakable": breakable_label,
+        "signed": lambda value, digits=3: _number(value, digits, "+"),
+        "fixed": lambda value, digits=1: _number(value, digits),
+        "percent": lambda share: NOTHING if share is None else f"{share:.0%}",
         "words": lambda text: str(text).replace("_", " "),
         "said": lambda value: NOTHING if value in (None, "") else value,
     }
@@ -103,5 +121,7 @@ def _environment() -> "Environment":
     return environment
 
 
-def _number(value: Any, form: str) -> str:
-    return NOTHING if value is None else format(value, form)
+def _number(value: float | None, digits: int, sign: str = "-") -> str:
+    if value is None:
+        return NOTHING
+    return format(round(value, digits) + 0.0, f"{sign}.{digits}f")  # plus zero: no minus before zeros
