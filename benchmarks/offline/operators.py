@@ -70,13 +70,14 @@ def measure(result: SearchResult, relaxations: int) -> dict[str, Any]:
     believed = [c for c in result.ranked if not earns_no_reward(c.flags)]
     low = [c for c in believed if c.placement and c.placement.energy_above_hull < METASTABLE]
     own = [c for c in low if c.match and c.match.own_root]
+    new = [c.placement.energy_above_hull for c in low if c.placement and c not in own]
     return {
         "relaxations": relaxations,
         "distinct": result.funnel.distinct,
         "under": len(low),
         "own": len(own),
-        "per_100": round(100.0 * (len(low) - len(own)) / max(1, relaxations), 1),
-        "best": min((c.placement.energy_above_hull for c in low if c.placement), default=None),
+        "per_100": round(100.0 * len(new) / max(1, relaxations), 1),
+        "best": min(new, default=None),
     }
 
 

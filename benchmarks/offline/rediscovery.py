@@ -28,7 +28,9 @@ TARGETS = ("SrTiO3-221", "Ti2AlC-194", "LiCoO2-166", "MgAl2O4-227")
 def main() -> None:
     """Run the searches and print the success counts."""
     options = arguments()
-    units = [Unit(name, config(name, seed, options)) for seed in range(options.seeds) for name in options.targets]
+    units = [
+        Unit(name, config(name, seed, options)) for seed in range(options.seeds) for name in options.targets
+    ]
     for name in options.targets:
         require_unseen(name, config(name, 0, options))
     results: dict[str, list[dict[str, Any]]] = defaultdict(list)

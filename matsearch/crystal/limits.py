@@ -1,6 +1,7 @@
 """Numbers that say when a crystal cannot be one."""
 
 import warnings
+from collections.abc import Iterable
 from functools import cache
 
 import numpy as np
@@ -54,6 +55,11 @@ def atomic_volume(symbol: str) -> float:
     return _usual_volumes().get(symbol, DEFAULT_VOLUME)
 
 
+def usual_volume(symbols: Iterable[str]) -> float:
+    """Return the sum of the usual volumes of atoms, each named by its element, in cubic angstrom."""
+    return sum(atomic_volume(symbol) for symbol in symbols)
+
+
 def shortest_contact_ratio(structure: Structure, cutoff: float = 4.0) -> float:
     """Return the smallest distance between two atoms over the sum of their covalent radii.
 
@@ -87,8 +93,7 @@ def nearest_contact_ratios(structure: Structure, reach: float) -> np.ndarray:
 
 def volume_ratio(structure: Structure) -> float:
     """Return the volume of the cell over the sum of its atoms' usual volumes."""
-    usual = sum(atomic_volume(site.specie.symbol) for site in structure)
-    return float(structure.volume / usual)
+    return float(structure.volume / usual_volume(site.specie.symbol for site in structure))
 
 
 @cache

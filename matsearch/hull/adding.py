@@ -7,13 +7,22 @@ from typing import Any
 
 from matsearch.core.config import BUILT_IN
 from matsearch.core.errors import InputError
-from matsearch.hull.cards import ReferenceCard, card_path, make_card, write_card, write_whole
+from matsearch.hull.cards import ReferenceCard, card_path, make_card, put_whole, write_card
 from matsearch.hull.checks import Finding, check_set
 from matsearch.hull.corrections import SCHEME_AFTER
 from matsearch.hull.library import ReferenceSet, library_folder, named_sets
 from matsearch.hull.unpack import read_file
 
 _SUFFIX = re.compile(r"\.(json|csv)(\.(gz|bz2|xz))?$", re.IGNORECASE)
+_VERSIONS = tuple(f"{name}-" for name in BUILT_IN)
+_BLANK = {
+    "scheme": "toy",
+    "corrections": "none",
+    "software": None,
+    "complete": False,
+    "date": "2000-01-01",
+    "sha256": "0" * 64,
+}
 
 
 def add_set(source: Path, facts: Mapping[str, Any]) -> tuple[ReferenceSet, list[Finding]]:
@@ -48,10 +57,43 @@ def add_set(source: Path, facts: Mapping[str, Any]) -> tuple[ReferenceSet, list[
             f"{source} cannot be added: {'; '.join(errors)}", "mend the file or what is said of it"
         )
     if not target.exists():
-        write_whole(target, content)
+        put_whole(target, content)
     if not card_path(target).exists():
         write_card(card_path(target), card)
     return ReferenceSet(name=card.name, path=target, card=card, date=card.date), findings
+
+
+def require_name(name: str) -> None:
+    """Refuse a name that no set of the library may have; whether another one has it is not asked.
+
+    Raises
+    ------
+    InputError
+        If it is no name, or that of a built-in set or of a version of it.
+    """
+    if name in BUILT_IN or name.startswith(_VERSIONS):
+        raise InputError(f"{name} is the name of a built-in reference set", "choose another name")
+    try:
+        make_card({**_BLANK, "name": name}, "the card")
+    except InputError as error:
+        raise InputError(
+            f"{name!r} cannot name a reference set",
+            "take up to 64 letters, digits and . _ + -, a letter or digit first, and no ending of a file of entries",
+        ) from error
+
+
+def holder_of(name: str, suffix: str) -> tuple[Path, ReferenceCard | None] | None:
+    """Return the file that has a name in the library, or would be overwritten by it, and its card.
+
+    Parameters
+    ----------
+    suffix : str
+        Of the file that is to have the name, such as ``.json.gz``.
+    """
+    sets, _ = named_sets()
+    target = library_folder() / f"{name}{suffix}"
+    named = next(((s.path, s.card) for s in sets if s.name == name and s.path is not None), None)
+    return named or ((target, None) if target.exists() or card_path(target).exists() else None)
 
 
 def _card(facts: Mapping[str, Any], sha256: str) -> ReferenceCard:
@@ -75,8 +117,7 @@ def _suffix(source: Path) -> str:
 
 
 def _require_free(card: ReferenceCard, target: Path) -> None:
-    if card.name in BUILT_IN:
-        raise InputError(f"{card.name} is a built-in reference set", "choose another name")
+    require_name(card.name)
     sets, problems = named_sets()
     other = next((s for s in sets if s.name == card.name), None)
     if other is not None and other.card is not None and other.card != card:

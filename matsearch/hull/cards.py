@@ -1,7 +1,5 @@
 """Cards: what is said of a file of entries, in a small YAML file beside it."""
 
-import os
-import tempfile
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,6 +11,7 @@ from matsearch.core.config import names_entries_file
 from matsearch.core.errors import InputError, SchemeMismatchError
 from matsearch.core.model import Record
 from matsearch.core.schemes import get_scheme
+from matsearch.core.writing import write_whole
 from matsearch.hull.corrections import SCHEME_AFTER
 
 _ENDING = ".card.yaml"
@@ -136,11 +135,11 @@ def read_card(path: Path) -> ReferenceCard:
 def write_card(path: Path, card: ReferenceCard) -> None:
     """Write a card: all of it, or nothing."""
     text = yaml.safe_dump(card.document(), sort_keys=False, allow_unicode=True)
-    write_whole(path, text.encode("utf-8"))
+    put_whole(path, text.encode("utf-8"))
 
 
-def write_whole(path: Path, content: bytes | bytearray) -> None:
-    """Write a file so that it is there with all its content or not at all.
+def put_whole(path: Path, content: bytes | bytearray) -> None:
+    """Write a file, and its folder, so that it is there with all its content or not at all.
 
     Raises
     ------
@@ -149,17 +148,7 @@ def write_whole(path: Path, content: bytes | bytearray) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            part = Path(file.name)
-            try:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-                part.chmod(0o644)
-                part.replace(path)
-            except BaseException:
-                part.unlink(missing_ok=True)
-                raise
+        write_whole(path, content)
     except OSError as error:
         raise InputError(
             f"cannot write {path}: {error.strerror or error}",

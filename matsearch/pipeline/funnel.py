@@ -27,7 +27,8 @@ class Funnel(Record):
     distinct : int
         Scored crystals that StructureMatcher tells apart: the denominator of what follows, flagged ones included.
     metastable, near_stable, below_hull : int
-        Distinct crystals under 0.1, under 0.03 and under 0 eV/atom from the reference hull.
+        Distinct crystals under 0.1, under 0.03 and under 0 eV/atom from the reference hull. A known phase met again is
+        not counted as below: it is on the hull or off it by what two relaxations differ.
     flagged : int
         Distinct crystals that are not believed until they are checked (``core.thresholds.NO_REWARD_FLAGS``). They
         stay in ``distinct`` and are in no other count after it.
@@ -76,7 +77,7 @@ def count_funnel(record: CampaignRecord, candidates: Sequence[Candidate]) -> Fun
         distinct=len(distinct),
         metastable=sum(e < METASTABLE for e in above),
         near_stable=sum(e < NEAR_STABLE for e in above),
-        below_hull=sum(e < 0 for e in above),
+        below_hull=sum(_is_new_below_hull(c) for c in believed),
         flagged=len(distinct) - len(believed),
         rediscovered=len(_known(believed, "structure", own_root=False)),
         kept=len(_known(believed, "structure", own_root=True)),
@@ -110,6 +111,11 @@ def hull_sentence(record: CampaignRecord) -> str:
 
 def _is_embedded(hull: Mapping[str, Any]) -> bool:
     return _EMBEDDED.fullmatch(hull["name"]) is not None
+
+
+def _is_new_below_hull(candidate: Candidate) -> bool:
+    is_known = candidate.match is not None and candidate.match.kind == "structure"
+    return candidate.placement is not None and candidate.placement.energy_above_hull < 0 and not is_known
 
 
 def _known(believed: Sequence[Candidate], kind: str, *, own_root: bool) -> set[str]:

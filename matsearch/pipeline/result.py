@@ -54,13 +54,16 @@ class SearchResult:
     def rows(self, n: int | None = None) -> list[dict[str, Any]]:
         """Return the table of the best ``n`` crystals (all of them by default) as JSON types.
 
-        Ions and moments are columns where any candidate of the campaign was asked for its charges, the uncertainty of
+        Prototype, nearest known crystal and charge balance are columns where any candidate of the campaign has them (not
+        in campaigns of older versions), ions and moments where any candidate of the campaign was asked for its charges, the uncertainty of
         the energy above hull (eV/atom) where it asks other potentials.
         """
         asked_others = bool(self.record.config.get("opinions"))
+        are_named = any(candidate.nearest_known is not None for candidate in self.candidates)
         asked_charges = any(candidate.oxidation_states is not None for candidate in self.candidates)
         return [
             row(i, candidate)
+            | (kind_columns(candidate) if are_named else {})
             | (uncertainty_column(candidate) if asked_others else {})
             | (charge_columns(candidate) if asked_charges else {})
             for i, candidate in enumerate(self.ranked[:n], start=1)
@@ -82,13 +85,11 @@ def load_result(repository: Repository, record: CampaignRecord) -> SearchResult:
 def row(rank: int, candidate: Candidate) -> dict[str, Any]:
     """Return one line of the ranked table."""
     placement, relaxation, match = candidate.placement, candidate.relaxation, candidate.match
-    nearest = candidate.nearest_known
     return {
         "rank": rank,
         "candidate_id": candidate.candidate_id,
         "formula": candidate.formula,
         "spacegroup": candidate.spacegroup,
-        "prototype": candidate.prototype,
         "n_atoms": len(candidate.structure) if candidate.structure is not None else None,
         "energy_above_hull": placement.energy_above_hull if placement else None,
         "formation_energy_per_atom": placement.formation_energy_per_atom if placement else None,
@@ -98,9 +99,6 @@ def row(rank: int, candidate: Candidate) -> dict[str, Any]:
         "operator": candidate.lineage.operator,
         "known_phase": match.known_id if match else None,
         "match": _match_word(candidate),
-        "nearest_known": nearest.known_id if nearest else None,
-        "nearest_known_distance": nearest.distance if nearest else None,
-        "charge_balance": candidate.charge_balance,
         "flags": " ".join(candidate.flags),
     }
 
@@ -109,6 +107,17 @@ def uncertainty_column(candidate: Candidate) -> dict[str, float | None]:
     """Return the uncertainty of the energy above hull in eV/atom; None where no other potential has an answer."""
     placement = candidate.placement
     return {"energy_above_hull_uncertainty": placement.energy_above_hull_uncertainty if placement else None}
+
+
+def kind_columns(candidate: Candidate) -> dict[str, str | float | None]:
+    """Return prototype label, the known crystal it is most like with the distance of their fingerprints, and balance."""
+    nearest = candidate.nearest_known
+    return {
+        "prototype": candidate.prototype,
+        "nearest_known": nearest.known_id if nearest else None,
+        "nearest_known_distance": nearest.distance if nearest else None,
+        "charge_balance": candidate.charge_balance,
+    }
 
 
 def charge_columns(candidate: Candidate) -> dict[str, str | None]:

@@ -7,10 +7,13 @@ from pymatgen.core import Composition
 
 from matsearch.core.protocols import Limits
 from matsearch.crystal.balance import charge_balance
+from matsearch.crystal.limits import electronegativity
 
 DRAWS = 200
 UNBALANCED_WEIGHT = 0.1
 LOST_ELEMENT_WEIGHT = 0.1
+SIMILARITY_WIDTH = 0.7
+"""In Pauling's electronegativity."""
 
 
 def draw_assignment(
@@ -43,6 +46,11 @@ def draw_assignment(
 def preference(composition: Composition) -> float:
     """Return the weight of a composition: 1, or 0.1 where known oxidation states cannot balance it."""
     return UNBALANCED_WEIGHT if charge_balance(composition) == "no" else 1.0
+
+
+def similarity(first: str, second: str) -> float:
+    """Return how alike two elements are by electronegativity, 1 at most."""
+    return float(np.exp(-abs(electronegativity(first) - electronegativity(second)) / SIMILARITY_WIDTH))
 
 
 def _acceptance(symbols: Sequence[str], counts: Sequence[int], limits: Limits, usual: int) -> float:

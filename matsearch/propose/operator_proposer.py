@@ -15,10 +15,7 @@ from matsearch.propose.change import Change
 from matsearch.propose.operators import OPERATORS, WITHOUT_PARENTS
 
 ATTEMPTS = 20
-"""Draws of one operator before another is asked."""
-
-MAX_OPERATORS = 3
-"""Operators asked for a slot."""
+"""Draws of one operator before the next is asked."""
 
 
 class _Made(NamedTuple):
@@ -29,9 +26,8 @@ class _Made(NamedTuple):
 class OperatorProposer:
     """One proposal a slot by an operator drawn from given shares.
 
-    An operator that finds nothing in 20 draws gives way to another one, twice at most. Pure elements are proposed only
-    where they are asked for. Where a slot has no parents, only
-    operators that need none are asked; where none of those has a share, substitution.
+    An operator that finds nothing in 20 draws gives way to the next one drawn, until all were asked. Where a slot has
+    no parents, only operators that need none are asked; where none of those has a share, substitution.
 
     Parameters
     ----------
@@ -61,11 +57,11 @@ class OperatorProposer:
         return Verdict(kind=FailureKind.NO_PROPOSAL, stage="propose", detail=detail)
 
     def _order(self, slot: Slot, rng: np.random.Generator) -> list[str]:
-        """Return the operators to ask, in the order drawn by their shares."""
+        """Return all operators that can be asked, in an order drawn by their shares."""
         able = [name for name in self._shares if slot.parents or name in WITHOUT_PARENTS] or ["substitution"]
         weights = np.array([self._shares.get(name, 1.0) for name in able])
-        size = min(MAX_OPERATORS, len(able))
-        return [str(name) for name in rng.choice(able, size=size, replace=False, p=weights / weights.sum())]
+        order = rng.choice(able, size=len(able), replace=False, p=weights / weights.sum())
+        return [str(name) for name in order]
 
 
 def _is_new(change: Change, slot: Slot) -> bool:

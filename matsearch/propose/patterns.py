@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from operator import is_
 
 import numpy as np
 from pymatgen.core import Composition, Structure
@@ -24,7 +25,7 @@ def draw_pattern(slot: Slot, rng: np.random.Generator) -> Parent | None:
     Where the slot asks for formulas, only crystals with the stoichiometry of one of them fit. Otherwise patterns of
     pure elements are left out of a search of several, unless there are no others.
     """
-    parents, templates = _fitting(slot.parents, slot.limits), _fitting(slot.templates, slot.limits)
+    parents, templates = (_fitting(_Pool(pool), slot.limits) for pool in (slot.parents, slot.templates))
     if templates and (not parents or rng.random() < TEMPLATE_SHARE):
         return draw_parent(templates, rng)
     return draw_parent(parents, rng) if parents else None
@@ -59,8 +60,27 @@ def rescaled(child: Structure, parent: Structure) -> Structure:
     return scaled
 
 
-def _fitting(pool: Sequence[Parent], limits: Limits) -> list[Parent]:
-    small = [known for known in pool if len(known.structure) <= limits.max_atoms]
+class _Pool:
+    """Crystals, the same as others where each is the same object: ids may be given anew in another campaign."""
+
+    def __init__(self, members: Sequence[Parent]) -> None:
+        self.members = members
+
+    def __hash__(self) -> int:
+        return hash(tuple(map(id, self.members)))
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, _Pool)
+            and len(self.members) == len(other.members)
+            and all(map(is_, self.members, other.members))
+        )
+
+
+# a thousand templates take 50 ms, and a slot draws dozens of times
+@lru_cache(maxsize=8)
+def _fitting(pool: _Pool, limits: Limits) -> list[Parent]:
+    small = [known for known in pool.members if len(known.structure) <= limits.max_atoms]
     if limits.formulas:
         asked = {Composition(formula).anonymized_formula for formula in limits.formulas}
         return [known for known in small if known.structure.composition.anonymized_formula in asked]

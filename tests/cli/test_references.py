@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from matsearch.cli.building import _grouped, _settled
 from matsearch.testing.samples import sample_structure
 from tests.commands import commands_in, run_toy, sets
 
@@ -183,13 +184,38 @@ def test_a_search_uses_a_set_by_its_name(library):
 
 
 def test_build_makes_a_set_that_a_search_can_use(library, tmp_path):
-    sample_structure("Ti", "C", 4.33).to(filename=str(tmp_path / "mine.cif"))
+    given = tmp_path / "given"
+    given.mkdir()
+    sample_structure("Ti", "C", 4.33).to(filename=str(given / "mine.cif"))
+    sample_structure().to(filename=str(given / "salt.cif"))
     store = f"sqlite:///{tmp_path}/build.sqlite"
-    asked = ("build", "toy", "--name", "built", "--structures", tmp_path / "mine.cif", "--store", store)
-    answer = library(*asked, "--json").document
+    asked = (
+        "build",
+        "toy",
+        "--name",
+        "built",
+        "--structures",
+        given,
+        "--prototypes",
+        "CsCl",
+        "--store",
+        store,
+    )
+    ended = library(*asked, "--json")
+    answer = ended.document
     assert (answer["scheme"], answer["complete"]) == ("toy", False)
     assert "Ti-194" in answer["phases"]
     assert any(reason.startswith("the same crystal") for reason in answer["left_out"].values())
+    assert answer["left_out"]["file:salt"] == "outside the system: it holds Cl, Na"
+    # the salt is known of before, all the others were relaxed
+    n_phases = len(answer["phases"]) + len(answer["left_out"]) - 1
+    assert next(e for e in ended.events if e["event"] == "building")["phases"] == n_phases
+    assert answer["description"] in library("show", "built").out
+    assert f"{len(answer['hypothetical'])} of them hypothetical" in answer["description"]
+    assert "to 0.3 eV/angstrom" in answer["description"]
+    text = library(*asked).out
+    assert ["1", "outside", "the", "system", "file:salt"] in [line.split() for line in text.splitlines()]
+    assert f"{len(answer['left_out'])} left out:" in text
     small = sets({"budget.generations": 1, "population.proposals": 3})
     ended = library.commands.run(
         "run", "toy", "--references", "built", *small, "--store", store, "--json", env=library.environment
@@ -197,6 +223,32 @@ def test_build_makes_a_set_that_a_search_can_use(library, tmp_path):
     assert ended.document["hull"]["name"] == "built"
 
 
-def test_build_names_what_it_cannot_use(library):
-    line = library("build", "toy", "--name", "other", "--prototypes", "NoSuch").one_line()
-    assert "no prototype NoSuch" in line
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("--name", "other", "--prototypes", "NoSuch"), "no prototype NoSuch"),
+        (("--name", "a/b"), "'a/b' cannot name a reference set"),
+        (("--name", "embedded-mine"), "built-in"),
+    ],
+)
+def test_build_names_what_it_cannot_use(library, arguments, reason):
+    assert reason in library("build", "toy", *arguments).one_line()
+
+
+def test_what_was_left_out_is_grouped_by_reason():
+    left_out = {f"p{i}": f"not_converged: {i} steps" for i in range(5)} | {
+        "q": "outside the system: it holds Cl"
+    }
+    assert _grouped(left_out) == [
+        ("  5", "not_converged", "p0, p1, p2, ..."),
+        ("  1", "outside the system", "q"),
+    ]
+
+
+def test_a_reference_is_relaxed_further_than_a_search_unless_told(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("{name: mine, system: {elements: [Ti, C]}}")
+    assert _settled(str(path), {}).relax.fmax == 0.02
+    assert _settled(str(path), {"relax.fmax": 0.1}).relax.fmax == 0.1
+    assert _settled("toy", {}).relax.fmax == 0.3
+    assert _settled(str(path), {}).relax.stop_above is None

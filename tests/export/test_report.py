@@ -7,8 +7,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import yaml
-from pymatgen.core import Lattice, Structure
+from pymatgen.core import Composition, Lattice, Structure
 
+from matsearch.cli.console import print_result
 from matsearch.cli.report import campaign_report, funnel_steps, report_campaign
 from matsearch.core.campaign import CampaignState, GenerationSummary
 from matsearch.core.config import ReferenceSection, parse_config
@@ -16,12 +17,15 @@ from matsearch.core.errors import InputError
 from matsearch.core.records import KnownMatch, Lineage, NearestKnown, PropertyValue
 from matsearch.core.thresholds import FAR_GEOMETRY_FLAG
 from matsearch.core.verdict import FailureKind, Verdict
+from matsearch.core.writing import write_whole
+from matsearch.export.report.campaign import RankedCrystal
 from matsearch.export.report.crystals import drawn_cell, element_colours, with_boundary
 from matsearch.export.report.diagram import hull_diagram
+from matsearch.export.report.diagram_figure import BELOW, edge_words, hull_figure
 from matsearch.export.report.drift import elements_figure
-from matsearch.export.report.folder import write_report
-from matsearch.export.report.numbers import ElementShares
-from matsearch.export.report.page import formula_markup, spacegroup_markup
+from matsearch.export.report.folder import crystal_name, write_report
+from matsearch.export.report.numbers import ElementShares, HullPoint, Line
+from matsearch.export.report.page import breakable_label, formula_markup, nearest_words, spacegroup_markup
 from matsearch.hull.sources import load_reference
 from matsearch.pipeline.result import SearchResult
 from matsearch.store import open_repository
@@ -36,7 +40,7 @@ from matsearch.testing.samples import (
 HOSTILE = "<script>alert('x')</script>"
 ELEMENTS = ("Al", "C", "Ti")
 WHEN = "2026-01-02T00:00:00+00:00"
-VOID = {"meta", "img", "br", "link", "input", "hr"}
+VOID = {"meta", "img", "br", "link", "input", "hr", "wbr"}
 
 
 class Page(HTMLParser):
@@ -196,15 +200,30 @@ def test_restarts_are_marked(report, page):
 def test_the_hull_is_named_with_every_figure_against_it(report, page):
     assert page.text.count(report.hull_sentence) >= 8
     assert "not a stability claim" in report.hull_sentence
+    charts = [tag["alt"] for _, tag in page.tags if tag.get("class") == "chart"]
+    assert len(charts) == 5
+    assert sum(report.hull_sentence in words for words in charts) == 4, "not the elements"
+
+
+def test_the_caption_of_a_figure_does_not_repeat_what_is_written_in_it(report, html):
+    captions = re.findall(r"<figcaption>(.*?)</figcaption>", html, re.DOTALL)
+    assert len(captions) == 5
+    assert not any(report.hull_sentence in caption for caption in captions)
 
 
 def test_the_table_says_what_is_known_of_each_crystal(page):
     assert "The best 4 of 4 distinct scored crystals" in page.text
-    for words in ("NaCl (NaCl-225), isotypic", "AB_cF8_225_a_b", "not applicable", "far from known geometry"):
+    for words in (
+        "NaCl (NaCl-225), isotypic",
+        "AB_ cF8_ 225_ a_ b",
+        "not applicable",
+        "far from known geometry",
+    ):
         assert words in page.text
     assert f"rediscovered: {HOSTILE}" in page.text
     assert "bulk modulus 251.3 GPa" in page.text
     assert "1.000 NaCl (sample-1)" in page.text, "what it decomposes into"
+    assert page.text.count("Cell of 8 atoms (conventional") == 4
     ranks = [tag["id"] for name, tag in page.tags if name == "article"]
     assert ranks == ["crystal-1", "crystal-2", "crystal-3", "crystal-4"]
 
@@ -249,6 +268,10 @@ def test_no_number_that_is_none(page, folder):
 def test_the_search_can_be_run_again(folder, report):
     config = yaml.safe_load((folder / "search.yaml").read_text())
     assert parse_config(config) == parse_config(report.record.config)
+    page = (folder / "report.html").read_text()
+    assert "With matsearch 0.1.0 installed:" in page
+    assert "matsearch run search.yaml" in page
+    assert "pip install" not in page
 
 
 def test_the_same_input_gives_the_same_bytes(report, folder, tmp_path):
@@ -328,6 +351,8 @@ def test_a_hull_that_cannot_be_read_is_not_drawn(tmp_path):
 def test_the_diagram_is_the_hulls(elements):
     hull = load_reference(ReferenceSection(source="toy"), elements)
     diagram = hull_diagram(elements, hull.phases(), [])
+    compositions = [Composition(phase.formula).reduced_formula for phase in diagram.phases]
+    assert sorted(compositions) == sorted({Composition(p.formula).reduced_formula for p in hull.phases()})
     assert {p.phase_id for p in diagram.phases if p.on_hull} == hull.stable_ids
     for one, other in diagram.tie_lines:
         assert diagram.phases[one].on_hull
@@ -338,6 +363,66 @@ def test_the_diagram_is_the_hulls(elements):
             x * hull.element_energies[symbol] for x, symbol in zip(phase.fractions, elements, strict=True)
         )
         assert phase.formation_energy_per_atom == pytest.approx(known.energy_per_atom - elemental, abs=1e-8)
+
+
+def test_phases_of_positive_formation_energy_are_in_the_diagram():
+    elements = ("Al", "Ti")
+    hull = load_reference(ReferenceSection(source="toy"), elements)
+    lowest = sum(hull.element_energies.values()) / 2
+    odd = [
+        hull.phases()[0].evolve(phase_id=f"odd-{i}", formula=formula, energy_per_atom=lowest + above)
+        for i, (formula, above) in enumerate([("Al7Ti6", 3.0), ("Al14Ti12", 2.0)])
+    ]
+    diagram = hull_diagram(elements, [*hull.phases(), *odd], [])
+    (shown,) = [phase for phase in diagram.phases if phase.formula == "Ti6Al7"]
+    assert (shown.phase_id, shown.on_hull) == ("odd-1", False), "of each composition the lowest"
+    assert shown.formation_energy_per_atom > 1
+    assert {p.phase_id for p in diagram.phases if p.on_hull} == hull.stable_ids
+    assert edge_words(diagram) == "1 reference phase above 0.5 eV/atom is drawn at the edge. "
+
+
+def coloured(picture, colour):
+    wanted = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+    return int((np.abs(opened_picture(picture).astype(int) - wanted).max(axis=2) < 12).sum())
+
+
+@pytest.mark.parametrize("elements", [("Al", "Ti"), ELEMENTS])
+def test_what_is_below_the_hull_is_seen_as_such(elements):
+    hull = load_reference(ReferenceSection(source="toy"), elements)
+
+    def picture(energy):
+        point = HullPoint(
+            candidate_id="a",
+            formula="Al2Ti3",
+            fractions=(0.4, 0.6, 0.0)[: len(elements)],
+            formation_energy_per_atom=-0.1,
+            energy_above_hull=energy,
+        )
+        return hull_figure(hull_diagram(elements, hull.phases(), []).evolve(points=(point,)), "")
+
+    ordinary, below = coloured(picture(0.05), BELOW), coloured(picture(-0.05), BELOW)
+    assert below > ordinary + 300, "the crystal and its entry in the legend, beside the end of the colour bar"
+    assert coloured(picture(-8e-7), BELOW) == ordinary, "what is written as 0.000 is on the hull"
+
+
+def test_the_edge_of_a_binary_diagram_says_what_it_holds():
+    hull = load_reference(ReferenceSection(source="toy"), ("Al", "Ti"))
+    points = tuple(
+        HullPoint(
+            candidate_id=str(i),
+            formula="AlTi",
+            fractions=(0.5, 0.5),
+            formation_energy_per_atom=energy,
+            energy_above_hull=energy,
+        )
+        for i, energy in enumerate([0.1, 0.6, 2.0])
+    )
+    diagram = hull_diagram(("Al", "Ti"), hull.phases(), [])
+    assert edge_words(diagram) == ""
+    assert edge_words(diagram.evolve(points=points)) == (
+        "2 crystals above 0.5 eV/atom are drawn at the edge. "
+    )
+    assert hull_figure(diagram.evolve(points=points), "").startswith(b"\x89PNG")
 
 
 def test_points_of_the_diagram_leave_out_what_is_not_believed(report):
@@ -371,7 +456,50 @@ def test_the_conventional_cell_is_drawn():
     assert drawn_cell(coincident) == coincident, "as it is where there is no symmetry to find"
 
 
+def test_the_axes_drawn_are_those_of_the_space_group():
+    lattice = Lattice.orthorhombic(4.91, 5.09, 3.11)
+    crystal = Structure.from_spacegroup("Pnnm", lattice, ["C", "Ti"], [[0, 0, 0], [0.28, 0.34, 0]])
+    assert sorted(drawn_cell(crystal).lattice.abc[:2]) == pytest.approx([4.91, 5.09])
+    assert drawn_cell(crystal).lattice.c == pytest.approx(3.11), "normal to the mirror of Pnnm"
+
+
+def test_names_of_drawings():
+    assert crystal_name(7, 20, "Ca(BO2)2") == "crystal-007-CaB2O4.png"
+    assert crystal_name(7, 12000, "TiC") == "crystal-00007-TiC.png"
+
+
+@pytest.mark.parametrize(
+    ("formula", "distance", "isotypic", "words"),
+    [
+        ("NaCl", 0.0, True, "isotypic"),
+        ("ZnS", 0.01234, False, "distance 0.012"),
+        ("CaF2", 0.2, False, "another composition, distance 0.200"),
+    ],
+)
+def test_the_nearest_known_crystal_in_words(formula, distance, isotypic, words):
+    nearest = NearestKnown(known_id="it", formula=formula, distance=distance, isotypic=isotypic)
+    crystal = RankedCrystal(
+        {}, scored(0, 0, 0.1, nearest_known=nearest), Line(ancestors=(), left_out=0, roots=())
+    )
+    assert nearest_words(crystal) == f"{formula} (it), {words}"
+
+
+def test_zero_has_no_minus(tmp_path, capsys):
+    result = SearchResult(record(), (scored(0, 0, -8e-7),))
+    write_report(campaign_report(result, 1, WHEN), tmp_path)
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "+0.000" in page.text
+    assert "-0.000" not in page.text
+    assert not any("-0.000" in tag.get("alt", "") for _, tag in page.tags)
+    print_result(result, 1)
+    said = capsys.readouterr().out
+    assert "+0.000" in said
+    assert "-0.000" not in said
+    assert "below reference hull" in said
+
+
 def test_formulas_and_space_groups():
+    assert str(breakable_label("AB_c<8")) == "AB_<wbr>c&lt;8"
     assert str(formula_markup("Ti3AlC2")) == "Ti<sub>3</sub>AlC<sub>2</sub>"
     assert str(formula_markup("<b>2")) == "&lt;b&gt;<sub>2</sub>"
     assert str(spacegroup_markup("P6_3/mmc")) == "P6<sub>3</sub>/mmc"
@@ -390,6 +518,37 @@ def test_the_command_writes_what_the_store_holds(tmp_path, capsys):
     assert sorted(said["files"]) == sorted(path.name for path in (tmp_path / "to").iterdir())
     document = json.loads((tmp_path / "to" / "report.json").read_text())
     assert [c["formula"] for c in document["crystals"]] == ["AlC"], "the best one"
+
+
+def test_figures_of_an_earlier_report_are_removed(report, tmp_path):
+    write_report(report, tmp_path)
+    (tmp_path / "crystal-005-Ca(BO2)2.png").write_bytes(b"old")
+    (tmp_path / "crystal-mine.png").write_bytes(b"not ours")
+    names = write_report(report_of(candidates()[:1]), tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {*names, "crystal-mine.png"}
+    assert len([name for name in names if name.startswith("crystal-")]) == 1
+
+
+def test_a_write_that_breaks_off_leaves_the_old_file(tmp_path, monkeypatch):
+    write_whole(tmp_path / "page", b"old")
+
+    def killed(descriptor):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("matsearch.core.writing.os.fsync", killed)
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(tmp_path / "page", b"new")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
+
+
+def test_the_report_is_written_whole(report, tmp_path, monkeypatch):
+    def killed(descriptor):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("matsearch.core.writing.os.fsync", killed)
+    with pytest.raises(KeyboardInterrupt):
+        write_report(report, tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_written_is_named(report, tmp_path):

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matsearch.core.campaign import CampaignState, GenerationSummary
-from matsearch.core.records import Lineage
+from matsearch.core.records import KnownMatch, Lineage
 from matsearch.core.thresholds import METASTABLE, TOO_GOOD_FLAG
 from matsearch.core.verdict import FailureKind, Verdict
 from matsearch.pipeline.history import (
@@ -88,6 +88,17 @@ def test_operators_count_relaxations_of_distinct_cells():
     assert (strain.proposed, strain.valid, strain.relaxations) == (5, 4, 3)
     assert (strain.distinct, strain.metastable, strain.best) == (2, 1, 0.05)
     assert strain.per_100 == pytest.approx(100 / 3)
+
+
+def test_a_known_phase_that_comes_back_from_itself_is_no_success():
+    kept = KnownMatch(kind="structure", known_id="root", own_root=True)
+    found = KnownMatch(kind="structure", known_id="other")
+    candidates = [born(0, 0, 0.0, match=kept), born(1, 0, 0.05, match=found), born(2, 0, 0.3)]
+    (numbers,) = count_operators(candidates)
+    assert (numbers.relaxations, numbers.distinct) == (3, 3)
+    assert (numbers.metastable, numbers.best) == (1, 0.05)
+    (numbers,) = count_operators(candidates[:1])
+    assert (numbers.metastable, numbers.per_100, numbers.best) == (0, 0.0, None)
 
 
 def test_the_interval_is_wilsons():

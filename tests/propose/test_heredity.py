@@ -8,6 +8,7 @@ from matsearch.core.records import Parent
 from matsearch.core.structures import encode_structure
 from matsearch.crystal.balance import charge_balance
 from matsearch.crystal.limits import shortest_contact_ratio, volume_ratio
+from matsearch.propose.operators.cells import crowded_pairs
 from matsearch.propose.operators.heredity import heredity
 from matsearch.testing.samples import sample_structure
 from tests.strategies import ELEMENTS, structures
@@ -60,8 +61,28 @@ def test_missing_atoms_are_put_in():
 
 def test_the_room_is_between_the_parents():
     low, high = sorted(volume_ratio(crystal) for crystal in (HALITE, PERICLASE))
-    for change in draws(slot_of([HALITE, PERICLASE], SALTS)):
+    changes = draws(slot_of([HALITE, PERICLASE], SALTS))
+    assert len(changes) > 12
+    for change in changes:
         assert low - 1e-6 <= volume_ratio(change.structure) <= high + 1e-6
+
+
+def test_close_pairs_are_looked_for_before_and_after_not_at_each_removal(monkeypatch):
+    sizes = []
+
+    def counted(structure):
+        sizes.append(len(structure))
+        return crowded_pairs(structure)
+
+    monkeypatch.setitem(heredity.__globals__, "crowded_pairs", counted)
+    slot, rng = slot_of([HALITE, PERICLASE], SALTS, 60), np.random.default_rng(0)
+    removed = 0
+    for _ in range(20):
+        sizes.clear()
+        heredity(slot, rng)
+        assert len(sizes) <= 2
+        removed += len(sizes) == 2 and sizes[0] > sizes[1] + 1
+    assert removed
 
 
 def test_metals_mix_freely():

@@ -10,6 +10,7 @@ from matsearch.core.structures import encode_structure
 from matsearch.crystal.balance import charge_balance
 from matsearch.crystal.limits import shortest_contact_ratio
 from matsearch.crystal.matching import same_crystal
+from matsearch.propose.operators.cells import fill_holes, image_distances
 from matsearch.propose.operators.insertion import insertion
 from matsearch.testing.samples import sample_structure
 from tests.strategies import ELEMENTS, structures
@@ -104,6 +105,20 @@ def test_carbon_goes_into_the_octahedra_of_a_metal():
 def test_a_dense_metal_has_no_hole_for_a_large_atom():
     iron = Structure(Lattice([[0, 1.8, 1.8], [1.8, 0, 1.8], [1.8, 1.8, 0]]), ["Fe"], [[0, 0, 0]])
     assert draws(slot_of(iron, ("Ba",), 2), 5) == []
+
+
+def test_distances_to_the_holes_are_computed_once(monkeypatch):
+    asked = []
+
+    def counted(matrix, first, second):
+        asked.append(len(second))
+        return image_distances(matrix, first, second)
+
+    monkeypatch.setattr("matsearch.propose.operators.cells.image_distances", counted)
+    cell = sample_structure() * (2, 2, 1)
+    assert fill_holes(cell, ["Na"] * 5, np.random.default_rng(0))
+    assert len(cell) == 13
+    assert sum(asked) == 13
 
 
 def test_a_full_cell_takes_nothing():

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Composition, Lattice, Structure
 
@@ -16,6 +16,7 @@ from matsearch.core.records import Parent
 from matsearch.crystal.balance import charge_balance
 from matsearch.crystal.limits import atomic_volume, shortest_contact_ratio
 from matsearch.crystal.matching import matcher
+from matsearch.propose import patterns
 from matsearch.propose.assignment import draw_assignment
 from matsearch.propose.operators import OPERATORS
 from matsearch.propose.operators.decoration import decoration
@@ -25,6 +26,7 @@ from matsearch.propose.operators.strain import strain
 from matsearch.propose.operators.substitution import mean_states, substitution, substitution_weights
 from matsearch.propose.operators.supercell import hermite_normal_form, supercell
 from matsearch.propose.patterns import draw_pattern, orbits, rescaled
+from matsearch.testing.samples import sample_structure
 from tests.strategies import structures
 
 HERE = (substitution, decoration, strain, rattle, permutation, supercell)
@@ -63,19 +65,28 @@ def perovskite():
     )
 
 
-@given(parent=structures(), seed=st.integers(0, 10**6), name=st.sampled_from(sorted(OPERATORS)))
-def test_operators_keep_the_limits_and_never_touch_the_parent(parent, seed, name):
-    before = parent.copy()
-    elements = tuple(sorted(symbols(parent) | {"O", "Na"}))
-    slot = slot_of(parent, elements=elements, max_atoms=8)
-    change = OPERATORS[name](slot, np.random.default_rng(seed))
-    assert parent == before
-    if change is not None:
-        assert len(change.structure) <= 8
-        assert symbols(change.structure) <= set(elements)
-        assert np.isfinite(change.structure.lattice.matrix).all()
-        assert change.structure.volume > 0
-        assert not any(change.structure is p.structure for p in change.parents)
+@pytest.mark.parametrize("name", sorted(OPERATORS))
+def test_operators_keep_the_limits_and_never_touch_the_parent(name):
+    made = []
+
+    @settings(max_examples=20)
+    @given(parent=structures(), seed=st.integers(0, 10**6))
+    def check(parent, seed):
+        before = parent.copy()
+        elements = tuple(sorted(symbols(parent) | {"Cl", "Na", "O"}))
+        slot = slot_of(parent, sample_structure(), elements=elements, max_atoms=8)
+        change = OPERATORS[name](slot, np.random.default_rng(seed))
+        assert parent == before
+        if change is not None:
+            made.append(change)
+            assert len(change.structure) <= 8
+            assert symbols(change.structure) <= set(elements)
+            assert np.isfinite(change.structure.lattice.matrix).all()
+            assert change.structure.volume > 0
+            assert not any(change.structure is p.structure for p in change.parents)
+
+    check()
+    assert made
 
 
 @pytest.mark.parametrize("operator", HERE)
@@ -250,6 +261,21 @@ class TestShared:
         both, alone = slot_of(element, rock_salt), slot_of(element)
         assert {draw_pattern(both, rng).parent_id for _ in range(20)} == {"p1"}
         assert draw_pattern(alone, rng).parent_id == "p0"
+
+    def test_patterns_that_fit_are_found_once_for_many_draws(self, rock_salt, titanium_carbide):
+        rng, first = np.random.default_rng(0), slot_of(rock_salt, templates=(titanium_carbide, rock_salt))
+        second = Slot(**{name: getattr(first, name) for name in Slot.model_fields} | {"slot": 1})
+        before = patterns._fitting.cache_info().misses
+        for _ in range(10):
+            assert draw_pattern(first, rng)
+            assert draw_pattern(second, rng)
+        assert patterns._fitting.cache_info().misses == before + 2
+
+    def test_patterns_of_other_crystals_with_the_same_ids_are_not_mixed_up(self, rock_salt, perovskite):
+        rng = np.random.default_rng(0)
+        for crystal in (rock_salt, perovskite, rock_salt):
+            slot = slot_of(crystal, formulas=("NaCl",))
+            assert (draw_pattern(slot, rng) is None) == (crystal is perovskite)
 
     @given(structures())
     def test_volume_goes_by_the_atoms_and_half_by_the_parent(self, parent):

@@ -68,13 +68,15 @@ class TestEachOperator(ProposerContract):
 
     def test_formulas_are_kept(self, proposer, name):
         parents = (known("NaCl", sample_structure()), known("KCl", sample_structure("K", "Cl", 6.29)))
+        formulas = ("KNaCl2", "NaCl")
         made = [
             candidate.structure.composition.reduced_formula
             for i in range(5)
-            for candidate in proposer.propose(slot_of(i, parents=parents, formulas=("NaCl",)))
+            for candidate in proposer.propose(slot_of(i, parents=parents, formulas=formulas))
             if candidate.structure is not None
         ]
-        assert set(made) <= {"NaCl"}
+        assert made
+        assert set(made) <= set(formulas)
 
 
 def test_the_default_names_every_operator():
@@ -100,6 +102,15 @@ def test_another_operator_is_asked_where_the_first_finds_nothing(monkeypatch):
     monkeypatch.setitem(OPERATORS, "permutation", unable)
     proposer = OperatorProposer({"permutation": 1.0, "strain": 1e-9})
     (made,) = proposer.propose(slot_of(parents=parents))
+    assert made.lineage.operator == "strain"
+
+
+def test_all_operators_are_asked_before_a_slot_is_lost(monkeypatch):
+    unlucky = ("heredity", "permutation", "rattle", "supercell")
+    for name in unlucky:
+        monkeypatch.setitem(OPERATORS, name, unable)
+    proposer = OperatorProposer({**dict.fromkeys(unlucky, 1.0), "strain": 1e-9})
+    (made,) = proposer.propose(slot_of(parents=(known("NaCl", sample_structure()),)))
     assert made.lineage.operator == "strain"
 
 

@@ -32,11 +32,15 @@ _SMALL = (240, 240)  # pixels, twice what the page shows
 
 
 def drawn_cell(structure: Structure) -> Structure:
-    """Return the conventional standard cell, or the given one where there is none or it is large."""
+    """Return the conventional cell in the setting of the space group's symbol, or the given one.
+
+    That is where no symmetry is found, or the conventional cell is large. ``get_conventional_standard_structure`` is
+    not it: that sorts axes by length, so that the *c* of a symbol such as Pnnm may be its *a*.
+    """
     from pymatgen.symmetry.analyzer import SpacegroupAnalyzer, SymmetryUndeterminedError
 
     try:
-        cell = SpacegroupAnalyzer(structure, symprec=PRECISION).get_conventional_standard_structure()
+        cell = SpacegroupAnalyzer(structure, symprec=PRECISION).get_refined_structure()
     except (SymmetryUndeterminedError, ValueError, TypeError):  # spglib finds no symmetry at all
         return structure
     return cell if len(cell) <= MOST_ATOMS else structure

@@ -29,18 +29,22 @@ def chart_figures(report: CampaignReport) -> dict[str, Figure]:
     said = report.hull_sentence
     if report.funnel[0].count:
         counts = ", ".join(f"{step.name} {step.count}" for step in report.funnel)
-        figures["funnel"] = Figure(funnel_figure(report.funnel, said), f"Bars of the funnel: {counts}.")
+        figures["funnel"] = Figure(
+            funnel_figure(report.funnel, said), f"Bars of the funnel: {counts}. {said}"
+        )
     if any(g.best_so_far is not None for g in report.generations):
-        figures["generations"] = Figure(generations_figure(report.generations, said), _progress_words(report))
+        figures["generations"] = Figure(
+            generations_figure(report.generations, said), f"{_progress_words(report)} {said}"
+        )
     if any(o.per_100 is not None for o in report.operators):
         rates = ", ".join(f"{o.operator} {o.per_100:.1f}" for o in report.operators if o.per_100 is not None)
-        words = f"Metastable crystals per 100 relaxations by operator: {rates}."
+        words = f"Metastable crystals per 100 relaxations by operator: {rates}. {said}"
         figures["operators"] = Figure(operators_figure(report.operators, said), words)
     if elements_of(report.elements):
         words = f"Mean atomic fractions of {', '.join(elements_of(report.elements))} by generation; numbers in report.json."
         figures["elements"] = Figure(elements_figure(report.elements), words)
     if report.diagram is not None:
-        figures["hull"] = Figure(hull_figure(report.diagram, said), _diagram_words(report))
+        figures["hull"] = Figure(hull_figure(report.diagram, said), f"{_diagram_words(report)} {said}")
     return figures
 
 

@@ -11,7 +11,7 @@ from pymatgen.core import Composition
 
 from matsearch.core.errors import InputError
 from matsearch.core.writing import write_whole
-from matsearch.export.report.campaign import CampaignReport, RankedCrystal
+from matsearch.export.report.campaign import CampaignReport
 from matsearch.export.report.figures import chart_figures, crystal_figures
 from matsearch.export.report.page import render_page
 
@@ -40,6 +40,13 @@ def write_report(report: CampaignReport, folder: Path) -> list[str]:
     return list(files)
 
 
+def crystal_name(rank: int, of: int, formula: str) -> str:
+    """Return the file name of a drawing: names sort by rank, and brackets, which shells take for theirs, are resolved."""
+    amounts = sorted(Composition(formula).items())
+    plain = "".join(f"{element.symbol}{'' if n == 1 else f'{n:g}'}" for element, n in amounts)
+    return f"crystal-{rank:0{max(3, len(str(of)))}d}-{plain}.png"
+
+
 def _files(report: CampaignReport) -> dict[str, bytes]:
     charts, drawings = chart_figures(report), crystal_figures(report)
     config = yaml.safe_dump(report.record.config, sort_keys=False, allow_unicode=True)
@@ -50,17 +57,11 @@ def _files(report: CampaignReport) -> dict[str, bytes]:
         "search.yaml": config.encode(),
         **{f"{name}.png": figure.content for name, figure in charts.items()},
     }
-    width = max(3, len(str(len(report.crystals))))
     for crystal, drawn in zip(report.crystals, drawings, strict=True):
         if drawn is not None:
-            files[f"crystal-{crystal.row['rank']:0{width}d}-{_plain(crystal)}.png"] = drawn[1].content
+            name = crystal_name(crystal.row["rank"], len(drawings), crystal.candidate.formula)
+            files[name] = drawn[1].content
     return files
-
-
-def _plain(crystal: RankedCrystal) -> str:
-    """Return the formula without brackets, which shells do not take as they are: ``CaB2O4`` for ``Ca(BO2)2``."""
-    amounts = Composition(crystal.candidate.formula)
-    return "".join(f"{e.symbol}{'' if n == 1 else f'{n:g}'}" for e, n in sorted(amounts.items()))
 
 
 @contextmanager

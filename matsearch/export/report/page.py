@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from matsearch.core.config import parse_config
 from matsearch.export.report.campaign import CampaignReport, RankedCrystal
-from matsearch.export.report.crystals import element_colours
+from matsearch.export.report.crystals import drawn_cell, element_colours
 from matsearch.export.report.figures import Figure
 
 if TYPE_CHECKING:
@@ -110,6 +110,7 @@ def _environment() -> "Environment":
         "known": known_words,
         "nearest": nearest_words,
         "colours": element_colours,
+        "drawn": drawn_cell,
         "breakable": breakable_label,
         "signed": lambda value, digits=3: _number(value, digits, "+"),
         "fixed": lambda value, digits=1: _number(value, digits),

@@ -30,7 +30,10 @@ OPERATORS: dict[str, Operator] = {
 }
 """All operators, in the order of the configuration."""
 
-WITHOUT_PARENTS = frozenset({"substitution", "decoration", "random_symmetric"})
+BORROWERS = frozenset({"substitution", "decoration"})
+"""Operators that take patterns of other chemistries, from parents or templates."""
+
+WITHOUT_PARENTS = BORROWERS | {"random_symmetric"}
 """Operators that can act where a slot has no parents: on templates, or on nothing."""
 
 BORROWERS = WITHOUT_PARENTS - {"random_symmetric"}

@@ -9,12 +9,12 @@ from pymatgen.core import Composition, Lattice, Structure
 
 from matsearch.core.protocols import Limits
 from matsearch.crystal.balance import ANION_FORMERS, charge_balance
-from matsearch.crystal.limits import atomic_volume, covalent_radius
+from matsearch.crystal.limits import covalent_radius
 
-LEAST_CONTACT = 0.75
+USUAL_CONTACT = 0.75
 """Of the sum of two covalent radii. 99 percent of 500 known crystals (Materials Project) keep it in all pairs."""
 
-LEAST_BETWEEN_ANIONS = 1.4
+USUAL_BETWEEN_ANIONS = 1.4
 """The same between two anion formers where charges balance: 90 percent of the known crystals keep it; in the others
 anions bond to each other (nitrates, disulfides, ...)."""
 
@@ -39,19 +39,14 @@ def counts_of(structure: Structure) -> dict[str, int]:
     return dict(sorted(Counter(site.specie.symbol for site in structure).items()))
 
 
-def supercell(structure: Structure, most: int) -> Structure:
+def enlarged(structure: Structure, most: int) -> Structure:
     """Return a copy up to so many times as large, doubled or tripled along its shortest edge each time."""
-    grown = structure.copy()
+    cell = structure.copy()
     for factor in _small_factors(most):
         scaling = [1, 1, 1]
-        scaling[int(np.argmin(grown.lattice.abc))] = factor
-        grown.make_supercell(scaling)
-    return grown
-
-
-def usual_volume(counts: Mapping[str, int]) -> float:
-    """Return the sum of the atoms' usual volumes in cubic angstrom."""
-    return sum(atomic_volume(symbol) * n for symbol, n in counts.items())
+        scaling[int(np.argmin(cell.lattice.abc))] = factor
+        cell.make_supercell(scaling)
+    return cell
 
 
 def balanced_edits(
@@ -101,7 +96,7 @@ def least_distances(symbols: Sequence[str], balanced: bool = False) -> np.ndarra
     """
     radii = np.array([covalent_radius(symbol) for symbol in symbols])
     anions = np.array([symbol in ANION_FORMERS for symbol in symbols]) & balanced
-    shares = np.where(np.logical_and.outer(anions, anions), LEAST_BETWEEN_ANIONS, LEAST_CONTACT)
+    shares = np.where(np.logical_and.outer(anions, anions), USUAL_BETWEEN_ANIONS, USUAL_CONTACT)
     return np.asarray(shares * np.add.outer(radii, radii))
 
 
@@ -149,14 +144,16 @@ def fill_holes(structure: Structure, symbols: Sequence[str], rng: np.random.Gene
     points = _voronoi_vertices(matrix, coords)
     if not len(points):
         return False
-    radii = [covalent_radius(site.specie.symbol) for site in structure]
+    radii = np.array([covalent_radius(site.specie.symbol) for site in structure])
+    blocks = np.array_split(points, 1 + len(points) * len(coords) // _BLOCK)
+    distances = np.concatenate([image_distances(matrix, block, coords) for block in blocks])
     for symbol in symbols:
-        sums = np.array(radii) + covalent_radius(symbol)
-        blocks = np.array_split(points, 1 + len(points) * len(coords) // _BLOCK)
-        widths = np.concatenate([(image_distances(matrix, b, coords) / sums).min(axis=1) for b in blocks])
+        radius = covalent_radius(symbol)
+        widths = (distances / (radii + radius)).min(axis=1)
         chosen = points[int(rng.choice(np.flatnonzero(widths >= _NEARLY_WIDEST * widths.max())))]
         structure.append(symbol, chosen @ matrix @ structure.lattice.inv_matrix)
-        coords, radii = np.vstack([coords, chosen]), [*radii, covalent_radius(symbol)]
+        radii = np.append(radii, radius)
+        distances = np.hstack([distances, image_distances(matrix, points, chosen[None])])
     return True
 
 

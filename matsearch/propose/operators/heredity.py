@@ -10,15 +10,9 @@ from pymatgen.core import Composition, Lattice, Structure
 from matsearch.core.protocols import Limits, Slot
 from matsearch.core.records import Parent
 from matsearch.crystal.balance import charge_balance
-from matsearch.crystal.limits import volume_ratio
+from matsearch.crystal.limits import usual_volume, volume_ratio
 from matsearch.propose.change import Change, draw_parent
-from matsearch.propose.operators.cells import (
-    counts_of,
-    crowded_pairs,
-    fill_holes,
-    supercell,
-    usual_volume,
-)
+from matsearch.propose.operators.cells import counts_of, crowded_pairs, enlarged, fill_holes
 
 CUT = (0.25, 0.75)
 LARGEST_CORRECTION = 0.5
@@ -70,7 +64,7 @@ def heredity(slot: Slot, rng: np.random.Generator) -> Change | None:
 
 def _prepared(parent: Parent, size: int, rng: np.random.Generator) -> Half:
     structure = parent.structure.get_reduced_structure("LLL")
-    structure = supercell(structure, max(1, size // len(structure)))
+    structure = enlarged(structure, max(1, size // len(structure)))
     axes, signs = rng.permutation(3), rng.choice([-1.0, 1.0], 3)
     # turned axes and turned coordinates: the same crystal
     matrix = signs[:, None] * structure.lattice.matrix[axes]
@@ -125,33 +119,36 @@ def _finished(
     """Return the child with the numbers of the nearest target and no atoms too close, or None."""
     if not targets:
         return None
-    changes = np.array([_difference(child, target) for target in targets])
+    counts = counts_of(child)
+    changes = np.array([_difference(counts, target) for target in targets])
     target = targets[int(rng.choice(np.flatnonzero(changes == changes.min())))]
-    child.scale_lattice(room * usual_volume(target))
+    child.scale_lattice(room * usual_volume(target.elements()))
     _uncrowd(child, target, rng)
-    if _difference(child, target) > LARGEST_CORRECTION * len(child):
+    if _difference(counts_of(child), target) > LARGEST_CORRECTION * len(child):
         return None
     complete = _correct(child, target, rng)
     return child if complete and not crowded_pairs(child).any() else None
 
 
-def _difference(child: Structure, target: Mapping[str, int]) -> int:
+def _difference(counts: Mapping[str, int], target: Mapping[str, int]) -> int:
     """Return how many atoms would have to be removed and added."""
-    counts = counts_of(child)
     return sum(abs(counts.get(symbol, 0) - target.get(symbol, 0)) for symbol in {*counts, *target})
 
 
 def _uncrowd(child: Structure, target: Mapping[str, int], rng: np.random.Generator) -> None:
     """Drop the atoms in most close pairs, those of which there are too many before others."""
-    while len(child) > 1:
-        crowd = crowded_pairs(child)
-        np.fill_diagonal(crowd, val=False)
-        if not crowd.any():
-            return
-        counts = counts_of(child)
-        surplus = [counts[s.specie.symbol] > target.get(s.specie.symbol, 0) for s in child]
-        badness = crowd.sum(axis=1) + 0.5 * np.array(surplus) * crowd.any(axis=1)
-        child.remove_sites([int(rng.choice(np.flatnonzero(badness == badness.max())))])
+    crowd = crowded_pairs(child)
+    np.fill_diagonal(crowd, val=False)
+    symbols = np.array([site.specie.symbol for site in child])
+    counts, left = counts_of(child), np.arange(len(child))
+    while crowd.any():
+        surplus = np.array([counts[s] > target.get(s, 0) for s in symbols[left]])
+        badness = crowd.sum(axis=1) + 0.5 * surplus * crowd.any(axis=1)
+        worst = int(rng.choice(np.flatnonzero(badness == badness.max())))
+        counts[symbols[left[worst]]] -= 1
+        left = np.delete(left, worst)
+        crowd = np.delete(np.delete(crowd, worst, axis=0), worst, axis=1)
+    child.remove_sites(np.setdiff1d(np.arange(len(child)), left).tolist())
 
 
 def _correct(child: Structure, target: Mapping[str, int], rng: np.random.Generator) -> bool:

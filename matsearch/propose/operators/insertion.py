@@ -3,6 +3,7 @@
 import numpy as np
 
 from matsearch.core.protocols import Slot
+from matsearch.crystal.limits import usual_volume
 from matsearch.propose.change import Change, draw_parent
 from matsearch.propose.operators.cells import (
     MAX_EDIT,
@@ -11,12 +12,11 @@ from matsearch.propose.operators.cells import (
     crowded_pairs,
     draw_edit,
     draw_elements,
+    enlarged,
     fill_holes,
-    supercell,
-    usual_volume,
 )
 
-LEAST_ROOM = 0.9
+USUAL_ROOM = 0.9
 """Volume over the sum of the atoms' usual ones: known intercalation compounds (LiFePO4, LiCoO2) have about this."""
 
 
@@ -32,7 +32,7 @@ def insertion(slot: Slot, rng: np.random.Generator) -> Change | None:
     copies = (slot.limits.max_atoms - 1) // len(parent.structure)
     if copies == 0:
         return None
-    cell = supercell(parent.structure, int(rng.integers(1, copies + 1)))
+    cell = enlarged(parent.structure, int(rng.integers(1, copies + 1)))
     most = min(MAX_EDIT, slot.limits.max_atoms - len(cell), len(cell))
     ranges = {symbol: range(most + 1) for symbol in draw_elements(slot.limits.elements, rng)}
     edits = balanced_edits(counts_of(cell), ranges, most, slot.limits)
@@ -41,7 +41,7 @@ def insertion(slot: Slot, rng: np.random.Generator) -> Change | None:
     edit = draw_edit(edits, rng)
     if not fill_holes(cell, rng.permutation(sorted(edit.elements())).tolist(), rng):
         return None
-    cell.scale_lattice(max(cell.volume, LEAST_ROOM * usual_volume(counts_of(cell))))
+    cell.scale_lattice(max(cell.volume, USUAL_ROOM * usual_volume(site.specie.symbol for site in cell)))
     if crowded_pairs(cell).any():
         return None
     inserted = ", ".join(f"{n} {symbol}" for symbol, n in sorted(edit.items()))

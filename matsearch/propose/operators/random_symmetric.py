@@ -1,5 +1,6 @@
 """Random symmetric crystals: atoms on the Wyckoff positions of a random space group."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import gcd
 
@@ -8,17 +9,22 @@ from pymatgen.core import Composition, Lattice, Structure
 
 from matsearch.core.protocols import Limits, Slot
 from matsearch.crystal.balance import ANION_FORMERS, charge_balance
+from matsearch.crystal.limits import usual_volume
 from matsearch.propose.change import Change
-from matsearch.propose.operators.cells import image_distances, least_distances, usual_volume
+from matsearch.propose.operators.cells import image_distances, least_distances
 from matsearch.propose.operators.wyckoff import Group, Position, orbit, space_group, wyckoff_positions
 
 MAX_UNITS = 4
 COMPOSITIONS = 50
+"""Draws of amounts for some elements before other elements are drawn."""
+ELEMENTS = 20
+"""Draws of elements."""
 GROUPS = 40
 ASSIGNMENTS = 10
 CELLS = 4
 POINTS = 5
 UNBALANCED = 0.02
+"""Chance that amounts out of balance are kept."""
 VOLUME = (0.85, 1.3)
 LENGTHS = 4.0
 """Longest over shortest edge of the cell that is averaged, at most."""
@@ -65,9 +71,9 @@ def symmetric_crystal(counts: Mapping[str, int], number: int, rng: np.random.Gen
     sites = next((sites for sites in draws if sites is not None), None)
     if sites is None:
         return None
-    group = space_group(number)
+    group, usual = space_group(number), usual_volume(Counter(counts).elements())
     for _ in range(CELLS):
-        lattice = _draw_lattice(group, usual_volume(counts) * rng.uniform(*VOLUME), rng)
+        lattice = _draw_lattice(group, usual * rng.uniform(*VOLUME), rng)
         structure = _place(sites, group, lattice, balanced, rng)
         if structure is not None:
             return structure
@@ -75,9 +81,9 @@ def symmetric_crystal(counts: Mapping[str, int], number: int, rng: np.random.Gen
 
 
 def _draw_counts(limits: Limits, rng: np.random.Generator) -> dict[str, int] | None:
-    """Return the atoms of a cell; None where no formula fits into one."""
+    """Return the atoms of a cell; None where no formula fits into one, or none was drawn."""
     units = [_unit(formula) for formula in limits.formulas] or [_draw_unit(limits, rng)]
-    fitting = [unit for unit in units if sum(unit.values()) <= limits.max_atoms]
+    fitting = [unit for unit in units if unit and limits.allow(Composition(unit))]
     if not fitting:
         return None
     unit = fitting[int(rng.integers(len(fitting)))]
@@ -94,16 +100,16 @@ def _unit(formula: str) -> dict[str, int]:
 def _draw_unit(limits: Limits, rng: np.random.Generator) -> dict[str, int]:
     """Return a formula unit of some of the elements, two or more where there are, seldom one out of balance."""
     most = min(len(limits.elements), limits.max_atoms)
-    symbols = rng.choice(limits.elements, int(rng.integers(min(2, most), most + 1)), replace=False).tolist()
-    unit = dict.fromkeys(symbols, 1)
-    for _ in range(COMPOSITIONS):
-        drawn = _draw_amounts(symbols, rng)
-        if sum(drawn.values()) > limits.max_atoms:
-            continue
-        unit = drawn
-        if charge_balance(Composition(unit)) != "no" or rng.random() < UNBALANCED:
-            break
-    return unit
+    for _ in range(ELEMENTS):
+        size = int(rng.integers(min(2, most), most + 1))
+        symbols = rng.choice(limits.elements, size, replace=False).tolist()
+        for _ in range(COMPOSITIONS):
+            unit = _draw_amounts(symbols, rng)
+            if sum(unit.values()) <= limits.max_atoms and (
+                charge_balance(Composition(unit)) != "no" or rng.random() < UNBALANCED
+            ):
+                return unit
+    return {}
 
 
 def _draw_amounts(symbols: Sequence[str], rng: np.random.Generator) -> dict[str, int]:

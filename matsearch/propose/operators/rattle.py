@@ -4,12 +4,12 @@ import numpy as np
 from pymatgen.core import Structure
 
 from matsearch.core.protocols import Slot
+from matsearch.core.thresholds import LEAST_CONTACT
 from matsearch.crystal.limits import shortest_contact_ratio
 from matsearch.propose.change import Change, allowed_parents, draw_parent, maybe_doubled
 
 MIN_DISPLACEMENT = 0.1
 MAX_DISPLACEMENT = 0.4
-MIN_CONTACT = 0.6
 REDRAWS = 10
 
 
@@ -28,6 +28,6 @@ def rattle(slot: Slot, rng: np.random.Generator) -> Change | None:
     for _ in range(REDRAWS):
         cartesian = cell.cart_coords + rng.normal(0.0, displacement / np.sqrt(3.0), (len(cell), 3))
         child = Structure(cell.lattice, cell.species, cartesian, coords_are_cartesian=True)
-        if shortest_contact_ratio(child) >= MIN_CONTACT:
+        if shortest_contact_ratio(child) >= LEAST_CONTACT:
             return Change(child, {"rattle": round(displacement, 4), "doubled": doubled}, (parent,))
     return None

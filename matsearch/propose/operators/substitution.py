@@ -12,14 +12,10 @@ import numpy as np
 from pymatgen.core import Structure
 
 from matsearch.core.protocols import Slot
-from matsearch.crystal.limits import electronegativity
 from matsearch.crystal.valences import fixed_states
-from matsearch.propose.assignment import draw_assignment
+from matsearch.propose.assignment import draw_assignment, similarity
 from matsearch.propose.change import Change
 from matsearch.propose.patterns import draw_pattern, rescaled
-
-SIMILARITY_WIDTH = 0.7
-"""In Pauling's electronegativity."""
 
 STATISTICS_SHARE = 0.8
 """Of a weight, where the statistics know the parent's ion; they have gaps (no telluride, no phosphide)."""
@@ -60,8 +56,7 @@ def substitution_weights(symbol: str, state: int | None, elements: tuple[str, ..
     state : int or None
         Its oxidation state in e; None where there is none to speak of.
     """
-    own = electronegativity(symbol)
-    alike = np.array([np.exp(-abs(own - electronegativity(e)) / SIMILARITY_WIDTH) for e in elements])
+    alike = np.array([similarity(symbol, element) for element in elements])
     alike /= alike.sum()
     if state is None or f"{symbol}{state:+d}" not in _ions():
         return alike

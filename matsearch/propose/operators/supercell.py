@@ -6,13 +6,9 @@ import numpy as np
 from pymatgen.core import Composition, Structure
 
 from matsearch.core.protocols import Limits, Slot
-from matsearch.crystal.limits import electronegativity
-from matsearch.propose.assignment import preference
+from matsearch.propose.assignment import preference, similarity
 from matsearch.propose.change import Change, draw_parent
 from matsearch.propose.patterns import orbits, rescaled
-
-SIMILARITY_WIDTH = 0.7
-"""In Pauling's electronegativity."""
 
 MAX_INDEX = 4
 
@@ -39,7 +35,7 @@ def supercell(slot: Slot, rng: np.random.Generator) -> Change | None:
         return None
     parent = draw_parent(pool, rng)
     index = int(rng.integers(2, min(MAX_INDEX, slot.limits.max_atoms // len(parent.structure)) + 1))
-    cell = _supercell(parent.structure, hermite_normal_form(index, rng))
+    cell = _reshaped(parent.structure, hermite_normal_form(index, rng))
     edits = [
         edit
         for sublattice in orbits(parent.structure)
@@ -73,7 +69,7 @@ def hermite_normal_form(index: int, rng: np.random.Generator) -> np.ndarray:
     return np.array(forms[int(rng.integers(len(forms)))])
 
 
-def _supercell(parent: Structure, matrix: np.ndarray) -> Structure:
+def _reshaped(parent: Structure, matrix: np.ndarray) -> Structure:
     """Return a supercell in short axes; each site's ``origin`` is its index in the parent."""
     cell = Structure(parent.lattice, parent.species, parent.frac_coords)
     cell.add_site_property("origin", list(range(len(parent))))
@@ -94,8 +90,7 @@ def _weight(cell: Structure, sites: np.ndarray, new: str, limits: Limits) -> flo
     composition = Composition(dict(zip(kinds.tolist(), counts.tolist(), strict=True)))
     if new == old or not limits.allow(composition):
         return 0.0
-    similarity = np.exp(-abs(electronegativity(old) - electronegativity(new)) / SIMILARITY_WIDTH)
-    return float(similarity * preference(composition))
+    return similarity(old, new) * preference(composition)
 
 
 def _edited(cell: Structure, sites: np.ndarray, element: str) -> list[str]:

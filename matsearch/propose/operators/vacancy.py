@@ -10,7 +10,7 @@ from matsearch.propose.operators.cells import (
     counts_of,
     draw_edit,
     draw_elements,
-    supercell,
+    enlarged,
 )
 
 LARGEST_SHARE = 3
@@ -28,7 +28,7 @@ def vacancy(slot: Slot, rng: np.random.Generator) -> Change | None:
     copies = slot.limits.max_atoms // len(parent.structure)
     if copies == 0:
         return None
-    cell = supercell(parent.structure, int(rng.integers(1, copies + 1)))
+    cell = enlarged(parent.structure, int(rng.integers(1, copies + 1)))
     counts = counts_of(cell)
     most = min(MAX_EDIT, len(cell) // LARGEST_SHARE)
     ranges = {symbol: range(-min(counts[symbol], most), 1) for symbol in draw_elements(counts, rng)}
