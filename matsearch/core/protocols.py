@@ -40,6 +40,11 @@ class Limits(Record):
         asked = not self.formulas or composition.reduced_formula in self.formulas
         return asked and symbols <= set(self.elements) and composition.num_atoms <= self.max_atoms
 
+    def ask_for(self, composition: Composition) -> bool:
+        """Return whether a proposer should offer it: what is allowed, but no pure element among several unasked."""
+        alone = bool(composition.is_element) and len(self.elements) > 1 and not self.formulas
+        return self.allow(composition) and not alone
+
 
 class Slot(Record):
     """One request to a proposer: everything its answer may depend on.

@@ -45,7 +45,7 @@ def draw_parent(pool: Sequence[Parent], rng: np.random.Generator) -> Parent:
 
 def allowed_parents(slot: Slot) -> list[Parent]:
     """Return the parents whose own composition is within the limits: those that an operator may leave as it is."""
-    return [parent for parent in slot.parents if slot.limits.allow(parent.structure.composition)]
+    return [parent for parent in slot.parents if slot.limits.ask_for(parent.structure.composition)]
 
 
 def maybe_doubled(parent: Structure, max_atoms: int, rng: np.random.Generator) -> tuple[Structure, int]:

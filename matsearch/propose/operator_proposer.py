@@ -65,16 +65,11 @@ class OperatorProposer:
 
 
 def _is_new(change: Change, slot: Slot) -> bool:
-    """Return whether a change keeps to the limits and is none of its parents again.
-
-    Among several elements a pure one is what compounds are measured against, and is proposed only by its formula.
-    """
+    """Return whether a change keeps to the limits and is none of its parents again."""
     structure = change.structure
     if not (np.isfinite(structure.lattice.matrix).all() and np.isfinite(structure.frac_coords).all()):
         return False
-    if structure.volume <= 0 or not slot.limits.allow(structure.composition):
-        return False
-    if structure.composition.is_element and len(slot.limits.elements) > 1 and not slot.limits.formulas:
+    if structure.volume <= 0 or not slot.limits.ask_for(structure.composition):
         return False
     return not any(nearly_same(structure, parent.structure) for parent in change.parents)
 

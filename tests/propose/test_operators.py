@@ -107,6 +107,14 @@ def test_those_that_change_parents_need_one(operator, perovskite):
     assert not drawn(operator, slot, 3)
 
 
+@pytest.mark.parametrize("operator", [strain, rattle, permutation])
+def test_pure_elements_are_left_where_their_children_would_be_refused(operator, rock_salt):
+    element = Structure(Lattice.cubic(3.5), ["Na"], [[0, 0, 0]])
+    changes = drawn(operator, slot_of(element, rock_salt, elements=("Cl", "Na"), max_atoms=8), 20)
+    assert {change.parents[0].parent_id for change in changes} == {"p1"}
+    assert not drawn(operator, slot_of(element), 3)
+
+
 class TestSubstitution:
     def test_borrows_the_pattern_and_scales_the_cell(self, rock_salt):
         changes = drawn(substitution, slot_of(rock_salt, elements=("Br", "K")))
