@@ -29,6 +29,9 @@ PRELOADED = (
     "matsearch.relax.single",
     "matsearch.store.sqlite",
     "matsearch.store.repository",
+    "matsearch.cli.building",
+    "matsearch.cli.report",
+    "pymatgen.analysis.prototypes",
 )
 
 
@@ -40,6 +43,9 @@ def main():
     os.environ.update(dict.fromkeys(THREADS, "1"))
     for name in PRELOADED:
         import_module(name)
+    # tables that every search reads once
+    import_module("matsearch.crystal.known").embedded_set()
+    import_module("matsearch.propose.operators.substitution")._ions()
     gc.collect()
     gc.freeze()  # what is shared stays shared: the forks do not walk through it
     for line in sys.stdin:

@@ -112,6 +112,7 @@ SETTINGS = {
     "missing seeds": ({"seeds.source": "/nowhere/seeds"}, "/nowhere/seeds"),
     "no parents": (
         {
+            "propose.operators": "{strain: 1}",
             "seeds.templates": "false",
             "seeds.exclude": json.dumps([p.phase_id for p in embedded_set().within({"Ti", "Al", "C"})]),
         },

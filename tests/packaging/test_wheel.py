@@ -65,7 +65,9 @@ def contents(built: Path) -> dict[str, bytes]:
 def test_wheel_and_sdist_hold_all_that_is_needed(built):
     files = contents(built)
     wheel = {name.removeprefix("wheel/") for name in files if name.startswith("wheel/")}
-    data = [path for kind in ("crystal", "hull") for path in (ROOT / "matsearch" / kind / "data").iterdir()]
+    folders = [ROOT / "matsearch" / kind / "data" for kind in ("crystal", "hull")]
+    folders.append(ROOT / "matsearch" / "export" / "report" / "templates")
+    data = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
 
     assert "matsearch/py.typed" in wheel
     assert {str(path.relative_to(ROOT)) for path in data} <= wheel
