@@ -228,15 +228,13 @@ class ProposeSection(Section):
         dict[OperatorName, Annotated[float, Field(ge=0)]],
         Field(description="Relative share of each operator. `docs/operators.md` says what each does."),
     ] = {
-        "substitution": 0.3,
+        "substitution": 0.2,
         "decoration": 0.15,
         "heredity": 0.1,
-        "strain": 0.05,
-        "rattle": 0.05,
         "permutation": 0.1,
-        "vacancy": 0.05,
-        "insertion": 0.05,
-        "supercell": 0.05,
+        "vacancy": 0.1,
+        "insertion": 0.1,
+        "supercell": 0.15,
         "random_symmetric": 0.1,
     }
 
