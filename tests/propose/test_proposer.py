@@ -79,7 +79,7 @@ class TestEachOperator(ProposerContract):
         assert set(made) <= set(formulas)
 
 
-def test_the_default_names_every_operator():
+def test_the_default_leaves_out_only_what_falls_back_to_its_parents():
     assert set(DEFAULT_SHARES) == set(OPERATORS) - {"strain", "rattle"}
 
 
