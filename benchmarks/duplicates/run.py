@@ -20,7 +20,6 @@ import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -78,17 +77,10 @@ def read(folder: Path) -> Iterator[Structure]:
     """Return the known crystals of the folder."""
     for name in SETS:
         for document in json.loads(gzip.decompress((folder / f"{name}.json.gz").read_bytes())):
-            yield as_structure(document["structure"])
+            yield Structure.from_dict(document["structure"])
     table = gzip.decompress((folder / "mp20_sample.csv.gz").read_bytes()).decode()
     for row in csv.DictReader(io.StringIO(table)):
         yield Structure.from_str(row["cif"], fmt="cif")
-
-
-def as_structure(document: dict[str, Any]) -> Structure:
-    """Return an ordered structure from the numbers of a document."""
-    sites = document["sites"]
-    symbols = [site["species"][0]["element"] for site in sites]
-    return Structure(Lattice(document["lattice"]["matrix"]), symbols, [site["abc"] for site in sites])
 
 
 def draw(known: Sequence[Structure], n: int, seed: int) -> list[Structure]:

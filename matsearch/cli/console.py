@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from matsearch.core.rounding import rounded
 from matsearch.pipeline.funnel import below_hull_word, hull_sentence
 from matsearch.pipeline.result import SearchResult
 
@@ -101,7 +102,7 @@ def _note(row: Mapping[str, Any]) -> str:
 
 
 def _signed(energy: float) -> str:
-    return f"{round(energy, 3) + 0.0:+.3f}"  # plus zero: no minus before zeros
+    return f"{rounded(energy):+.3f}"
 
 
 def _text(value: Any) -> str:

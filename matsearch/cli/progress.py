@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from matsearch.core.progress import LOGGER_NAME
+from matsearch.core.rounding import rounded
 
 
 class JsonLines(logging.Handler):
@@ -79,7 +80,7 @@ def _with_handler(logger: logging.Logger, handler: logging.Handler) -> Iterator[
 
 def _generation_line(fields: dict[str, Any]) -> str:
     best = fields["best_energy_above_hull"]
-    text = "none scored yet" if best is None else f"best {round(best, 3) + 0.0:+.3f} eV/atom above hull"
+    text = "none scored yet" if best is None else f"best {rounded(best):+.3f} eV/atom above hull"
     return (
         f"generation {fields['generation'] + 1}/{fields['generations']}: "
         f"{fields['relaxed']} of {fields['asked']} relaxed, {text}"

@@ -16,9 +16,8 @@ from matsearch.export.report.folder import write_report
 from matsearch.export.report.numbers import FunnelStep, HullDiagram
 from matsearch.hull.reference import CompiledReferenceHull
 from matsearch.hull.sources import load_reference
-from matsearch.pipeline.funnel import Funnel, below_hull_word, hull_sentence
+from matsearch.pipeline.funnel import Funnel, believed_scored, below_hull_word, hull_sentence
 from matsearch.pipeline.history import (
-    believed_scored,
     count_generations,
     count_operators,
     count_verdicts,

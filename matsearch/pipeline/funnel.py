@@ -63,7 +63,7 @@ class Funnel(Record):
 def count_funnel(record: CampaignRecord, candidates: Sequence[Candidate]) -> Funnel:
     """Count the funnel of a campaign over all its candidates."""
     distinct = distinct_scored(candidates)
-    believed = [c for c in distinct if not earns_no_reward(c.flags)]
+    believed = believed_scored(candidates)
     above = [c.placement.energy_above_hull for c in believed if c.placement]
     generations = {c.generation for c in candidates}
     return Funnel(
@@ -89,6 +89,11 @@ def count_funnel(record: CampaignRecord, candidates: Sequence[Candidate]) -> Fun
 def distinct_scored(candidates: Sequence[Candidate]) -> list[Candidate]:
     """Return the living candidates with a place on the hull that are the first of their kind."""
     return [c for c in candidates if c.placement and c.duplicate_of is None and c.alive]
+
+
+def believed_scored(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Return the distinct scored crystals without a flag that keeps them from reward."""
+    return [c for c in distinct_scored(candidates) if not earns_no_reward(c.flags)]
 
 
 def below_hull_word(record: CampaignRecord) -> str:

@@ -8,7 +8,7 @@ from pymatgen.core import Structure
 
 from matsearch.core.campaign import CampaignRecord
 from matsearch.core.records import Candidate
-from matsearch.core.thresholds import METASTABLE, earns_no_reward
+from matsearch.core.thresholds import METASTABLE
 from matsearch.export.report.numbers import (
     Ancestor,
     ElementShares,
@@ -17,18 +17,13 @@ from matsearch.export.report.numbers import (
     OperatorNumbers,
     VerdictCount,
 )
-from matsearch.pipeline.funnel import distinct_scored
+from matsearch.pipeline.funnel import believed_scored, distinct_scored
 
 MOST_ANCESTORS = 30
 """Listed of one line."""
 
 _CONFIDENCE = 0.95
 _RELAX = "relax"
-
-
-def believed_scored(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Return the distinct scored crystals without a flag that keeps them from reward."""
-    return [c for c in distinct_scored(candidates) if not earns_no_reward(c.flags)]
 
 
 def count_verdicts(candidates: Sequence[Candidate]) -> list[VerdictCount]:

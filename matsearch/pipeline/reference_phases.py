@@ -10,7 +10,7 @@ from pymatgen.core import Structure
 from matsearch.core.errors import InputError
 from matsearch.core.protocols import Limits
 from matsearch.crystal.known import EmbeddedPhase, embedded_set
-from matsearch.crystal.limits import atomic_volume, electronegativity
+from matsearch.crystal.limits import electronegativity, usual_volume
 from matsearch.crystal.matching import nearly_same
 
 ALL = "all"
@@ -131,6 +131,6 @@ def _with_elements(pattern: Structure, limits: Limits) -> Iterator[Structure]:
     for chosen in combinations(new, len(old)):
         crystal = pattern.copy()
         crystal.replace_species(dict(zip(old, chosen, strict=True)))
-        crystal.scale_lattice(sum(atomic_volume(site.specie.symbol) for site in crystal))
+        crystal.scale_lattice(usual_volume(site.specie.symbol for site in crystal))
         if limits.allow(crystal.composition):
             yield crystal

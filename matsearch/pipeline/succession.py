@@ -39,19 +39,13 @@ def next_state(
     # before anything was found the seeds are what there is
     found = begin > 0 or best is not None
     restarted = found and stagnates([*past, best], config.objectives[0], config.selection.stagnation)
-    before = state.history[-1].best_energy_above_hull if state.history else None
-    believed = [
-        c.placement.energy_above_hull
-        for c in (*earlier, *marked)
-        if c.placement and c.alive and not earns_no_reward(c.flags)
-    ]
     summary = GenerationSummary(
         generation=state.generation,
         asked=config.population.proposals,
         proposed=sum(c.structure is not None for c in marked),
         relaxed=sum(c.relaxation is not None for c in marked),
         scored=sum(c.placement is not None for c in marked),
-        best_energy_above_hull=min(believed if before is None else [*believed, before], default=None),
+        best_energy_above_hull=_best((*earlier, *marked), Objective()),
         best_objective=best,
         restarted=restarted,
     )

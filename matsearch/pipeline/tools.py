@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from matsearch.core.config import (
@@ -41,7 +41,11 @@ class Tools:
     selector: Selector
     proposer: Proposer
     beginning: Seeds
-    arrangements: KnownArrangements
+
+    @cached_property
+    def arrangements(self) -> KnownArrangements:
+        """The crystals that lines may begin with, by fingerprint; needed where a generation ends, not to begin."""
+        return KnownArrangements(self.beginning.origins)
 
 
 def build_tools(config: SearchConfig) -> Tools:
@@ -83,7 +87,6 @@ def _build(text: str, stamps: tuple[tuple[str, int, int], ...]) -> Tools:  # noq
         selector=BestSelector(config.objectives, rules),
         proposer=OperatorProposer({str(name): share for name, share in config.propose.operators.items()}),
         beginning=beginning,
-        arrangements=KnownArrangements(beginning.origins),
     )
 
 

@@ -10,13 +10,11 @@ from pymatgen.core import Composition, Structure
 from matsearch.core.protocols import Limits, Slot
 from matsearch.core.records import Parent
 from matsearch.crystal.limits import volume_ratio
+from matsearch.crystal.symmetry import PRECISION
 from matsearch.propose.change import draw_parent
 
 TEMPLATE_SHARE = 0.5
 """Of the draws of a pattern, where a slot has both parents and templates."""
-
-SYMMETRY_PRECISION = 0.1
-"""In angstrom: parents are relaxed to loose forces."""
 
 
 def draw_pattern(slot: Slot, rng: np.random.Generator) -> Parent | None:
@@ -96,5 +94,5 @@ def _orbit_of_each(
     """Return the index of the first site of each site's orbit."""
     import spglib
 
-    found = spglib.get_symmetry_dataset((lattice, coords, numbers), symprec=SYMMETRY_PRECISION)
+    found = spglib.get_symmetry_dataset((lattice, coords, numbers), symprec=PRECISION)
     return tuple(range(len(numbers)) if found is None else map(int, found.crystallographic_orbits))

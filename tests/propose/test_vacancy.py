@@ -4,24 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymatgen.core import Composition, Lattice, Structure
 
-from matsearch.core.protocols import Limits, Slot
-from matsearch.core.records import Parent
-from matsearch.core.structures import encode_structure
-from matsearch.crystal.balance import charge_balance
 from matsearch.propose.operators.vacancy import vacancy
 from matsearch.testing.samples import sample_structure
+from tests.edits import changes_of, slot_of, sound_change
 from tests.strategies import ELEMENTS, structures
 
 
-def slot_of(structure, elements, max_atoms, formulas=()):
-    limits = Limits(elements=elements, max_atoms=max_atoms, formulas=formulas)
-    parents = (Parent(parent_id="p", structure=structure, roots=("p",)),)
-    return Slot(campaign_id="c", generation=0, slot=0, seed=0, parents=parents, limits=limits)
-
-
 def draws(slot, n=40):
-    rng = np.random.default_rng(0)
-    return [change for change in (vacancy(slot, rng) for _ in range(n)) if change]
+    return changes_of(vacancy, slot, n)
 
 
 def test_an_ionic_crystal_loses_pairs():
@@ -72,18 +62,11 @@ def test_a_parent_over_the_limit_is_left():
 @given(parent=structures(), seed=st.integers(0, 10**6), max_atoms=st.integers(2, 14))
 def test_vacancies_keep_limits_charges_and_the_parent(parent, seed, max_atoms):
     slot = slot_of(parent, tuple(sorted(ELEMENTS)), max_atoms)
-    before = encode_structure(slot.parents[0].structure)
-    change, again = (vacancy(slot, np.random.default_rng(seed)) for _ in range(2))
-    assert encode_structure(slot.parents[0].structure) == before
-    assert (change is None) == (again is None)
+    change = sound_change(vacancy, slot, seed)
     if change is not None:
-        assert encode_structure(change.structure) == encode_structure(again.structure)
-        assert slot.limits.allow(change.structure.composition)
-        assert charge_balance(change.structure.composition) != "no"
         assert change.details["of"] % len(parent) == 0
         removed = change.details["of"] - len(change.structure)
         assert 0 < removed <= change.details["of"] / 3
-        assert change.parents == slot.parents
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -3,6 +3,7 @@
 import base64
 from dataclasses import dataclass
 
+from matsearch.core.rounding import rounded
 from matsearch.export.report.campaign import CampaignReport
 from matsearch.export.report.charts import funnel_figure, generations_figure, operators_figure
 from matsearch.export.report.crystals import draw_crystal
@@ -70,13 +71,9 @@ def _progress_words(report: CampaignReport) -> str:
     restarts = sum(g.restarted for g in report.generations)
     return (
         f"Best and median energy above hull over {len(report.generations)} generations (restarts: {restarts}); "
-        f"at the end the best is {_rounded(last.best_so_far):+.3f} eV/atom and {last.metastable_so_far} crystals are under "
+        f"at the end the best is {rounded(last.best_so_far or 0.0):+.3f} eV/atom and {last.metastable_so_far} crystals are under "
         "0.1 eV/atom."
     )
-
-
-def _rounded(energy: float | None) -> float:
-    return round(energy or 0.0, 3) + 0.0  # plus zero: no minus before zeros
 
 
 def _diagram_words(report: CampaignReport) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from matsearch.core.config import parse_config
+from matsearch.core.rounding import rounded
 from matsearch.export.report.campaign import CampaignReport, RankedCrystal
 from matsearch.export.report.crystals import drawn_cell, element_colours
 from matsearch.export.report.figures import Figure
@@ -125,4 +126,4 @@ def _environment() -> "Environment":
 def _number(value: float | None, digits: int, sign: str = "-") -> str:
     if value is None:
         return NOTHING
-    return format(round(value, digits) + 0.0, f"{sign}.{digits}f")  # plus zero: no minus before zeros
+    return format(rounded(value, digits), f"{sign}.{digits}f")
