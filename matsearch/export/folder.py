@@ -12,8 +12,8 @@ from pymatgen.io.cif import CifWriter
 from pymatgen.io.vasp import Poscar
 
 from matsearch.core.campaign import CampaignRecord
-from matsearch.core.errors import InputError
 from matsearch.core.records import Candidate
+from matsearch.export.writing import writing_to
 
 
 def write_folder(
@@ -45,12 +45,10 @@ def write_folder(
                 structure, comment=f"{candidate.formula} {candidate.candidate_id}"
             ).get_str()
     texts["sha256.txt"] = "".join(f"{_sha256(text)}  {name}\n" for name, text in texts.items())
-    try:
+    with writing_to(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
             (folder / name).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"cannot write to {folder}: {error}", "choose another folder with --to") from error
     return list(texts)
 
 

@@ -2,18 +2,16 @@
 
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
 from pymatgen.core import Composition
 
-from matsearch.core.errors import InputError
 from matsearch.core.writing import write_whole
 from matsearch.export.report.campaign import CampaignReport
 from matsearch.export.report.figures import chart_figures, crystal_figures
 from matsearch.export.report.page import render_page
+from matsearch.export.writing import writing_to
 
 _OURS = re.compile(r"crystal-\d{3,}-[A-Za-z0-9().]+\.png|(funnel|generations|operators|elements|hull)\.png")
 
@@ -28,10 +26,10 @@ def write_report(report: CampaignReport, folder: Path) -> list[str]:
     InputError
         If the folder cannot be written.
     """
-    with _writing(folder):
+    with writing_to(folder):
         folder.mkdir(parents=True, exist_ok=True)
     files = _files(report)
-    with _writing(folder):
+    with writing_to(folder):
         for name, content in files.items():
             write_whole(folder / name, content)
         for path in folder.glob("*.png"):
@@ -62,11 +60,3 @@ def _files(report: CampaignReport) -> dict[str, bytes]:
             name = crystal_name(crystal.row["rank"], len(drawings), crystal.candidate.formula)
             files[name] = drawn[1].content
     return files
-
-
-@contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise InputError(f"cannot write to {folder}: {error}", "choose another folder with --to") from error
