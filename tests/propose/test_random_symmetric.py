@@ -12,8 +12,8 @@ from matsearch.core.structures import encode_structure
 from matsearch.crystal.balance import charge_balance
 from matsearch.crystal.limits import shortest_contact_ratio, volume_ratio
 from matsearch.crystal.matching import same_crystal
+from matsearch.crystal.wyckoff_positions import orbit, space_group, wyckoff_positions
 from matsearch.propose.operators.random_symmetric import random_symmetric, symmetric_crystal
-from matsearch.propose.operators.wyckoff import orbit, space_group, wyckoff_positions
 
 numbers = st.integers(1, 230)
 seeds = st.integers(0, 10**6)

@@ -10,9 +10,9 @@ from pymatgen.core import Composition, Lattice, Structure
 from matsearch.core.protocols import Limits, Slot
 from matsearch.crystal.balance import ANION_FORMERS, charge_balance
 from matsearch.crystal.limits import usual_volume
+from matsearch.crystal.wyckoff_positions import Group, Position, orbit, space_group, wyckoff_positions
 from matsearch.propose.change import Change
 from matsearch.propose.operators.cells import image_distances, least_distances
-from matsearch.propose.operators.wyckoff import Group, Position, orbit, space_group, wyckoff_positions
 
 MAX_UNITS = 4
 COMPOSITIONS = 50

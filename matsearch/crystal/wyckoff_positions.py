@@ -62,29 +62,44 @@ class Position(NamedTuple):
         return np.asarray(self.origin + self.projector @ x)
 
 
-@lru_cache(maxsize=230)
 def space_group(number: int) -> Group:
     """Return the operations of a space group, 1 to 230, in its first standard setting, from spglib's database."""
+    return group_in_setting(first_setting(number))
+
+
+def wyckoff_positions(number: int) -> tuple[Position, ...]:
+    """Return the Wyckoff positions of a space group, the general one first."""
+    return positions_in_setting(first_setting(number))
+
+
+def first_setting(number: int) -> int:
+    """Return the first of a space group's settings: its Hall number, 1 to 530."""
+    return _hall_numbers()[number]
+
+
+@lru_cache(maxsize=530)
+def group_in_setting(hall_number: int) -> Group:
+    """Return the operations of a space group in any of its settings."""
     import spglib
 
-    operations = spglib.get_symmetry_from_database(_hall_numbers()[number])
+    operations = spglib.get_symmetry_from_database(hall_number)
     rotations, translations = operations["rotations"], operations["translations"]
     basis = _primitive_basis(translations[(rotations == np.eye(3)).all(axis=(1, 2))])
     _, firsts = np.unique(rotations.reshape(-1, 9), axis=0, return_index=True)
     # columns of the transposed basis are the new axes: x_conventional = basis.T @ x_primitive
     to_primitive = np.linalg.inv(basis.T)
     return Group(
-        number,
+        spglib.get_spacegroup_type(hall_number).number,
         basis,
         np.round(to_primitive @ rotations[firsts] @ basis.T),
         translations[firsts] @ to_primitive.T,
     )
 
 
-@lru_cache(maxsize=230)
-def wyckoff_positions(number: int) -> tuple[Position, ...]:
-    """Return the Wyckoff positions of a space group, the general one first."""
-    group = space_group(number)
+@lru_cache(maxsize=530)
+def positions_in_setting(hall_number: int) -> tuple[Position, ...]:
+    """Return the Wyckoff positions of a space group in any of its settings, the general one first."""
+    group = group_in_setting(hall_number)
     general = Position(len(group.rotations), 3, np.zeros(3), np.eye(3))
     found = [general]
     for position in found:
