@@ -45,6 +45,8 @@ class CampaignState(Record):
         The next generation to run.
     parents : tuple of Parent
         What it builds on.
+    stopped : str or None
+        Why it waits: a budget that is spent.
     """
 
     campaign_id: str
@@ -52,6 +54,7 @@ class CampaignState(Record):
     parents: tuple[Parent, ...] = ()
     history: tuple[GenerationSummary, ...] = ()
     status: Literal["running", "finished"] = "running"
+    stopped: str | None = None
 
 
 class CampaignRecord(Record):

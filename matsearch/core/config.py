@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from matsearch.core.errors import ConfigError
 from matsearch.core.keys import content_key
+from matsearch.core.section import Section
 from matsearch.core.sections import (
     MAX_ATOMS,
     BudgetSection,
@@ -22,7 +23,6 @@ from matsearch.core.sections import (
     ReferenceSection,
     RelaxSection,
     SanitySection,
-    Section,
     SeedSection,
     SelectionSection,
     SystemSection,
@@ -97,6 +97,7 @@ class SearchConfig(Section):
         if len(set(names)) < len(names):
             raise ValueError(f"objectives: the same name twice in {names}")
         self._check_caps()
+        self._check_budget()
         if self.sanity.min_volume_per_atom >= self.sanity.max_volume_per_atom:
             raise ValueError("sanity: min_volume_per_atom must be below max_volume_per_atom")
         return self
@@ -110,6 +111,27 @@ class SearchConfig(Section):
                     f"selection.element_caps: {share:g} of {self.population.parents} parents is less than one; "
                     f"to do without {symbol}, take it out of system.elements"
                 )
+
+    def _check_budget(self) -> None:
+        budget, calls = self.budget, self.execution.calls
+        limits = {"calls": budget.calls, "tokens": budget.tokens, "cost": budget.cost}
+        if self.propose.llm is None and (named := [name for name, limit in limits.items() if limit]):
+            raise ValueError(f"budget.{named[0]}: there is no propose.llm to spend it")
+        n_calls = len(self.crystals_by_slot())
+        if budget.calls is not None and budget.calls < n_calls:
+            raise ValueError(
+                f"budget.calls: {budget.calls} is less than the {n_calls} calls of one generation"
+            )
+        if budget.cost is not None and None in (calls.input_price, calls.output_price):
+            raise ValueError(
+                "budget.cost: what a call costs is unknown without execution.calls.input_price and output_price"
+            )
+
+    def crystals_by_slot(self) -> list[int]:
+        """Return how many crystals each slot of a generation asks for: one of an operator, several of a model."""
+        n, model = self.population.proposals, self.propose.llm
+        size = model.crystals if model else 1
+        return [min(size, n - begin) for begin in range(0, n, size)]
 
     def physics(self) -> dict[str, Any]:
         """Return the part that changes answers: all but description, budget and execution.
@@ -128,6 +150,10 @@ class SearchConfig(Section):
         )
         for section, key in left_out:
             del document[section][key]
+        model = document["propose"].pop("llm")
+        if model is not None:  # the prompt enters by the hash of its text; the operators are not asked
+            del model["prompt"]
+            document["propose"] = {"llm": model}
         return document
 
     def physics_key(self, **provenance: str) -> str:
@@ -172,6 +198,9 @@ def with_overrides(data: dict[str, Any], overrides: Mapping[str, Any]) -> dict[s
     for section in (data.get("potential"), *(others if isinstance(others, list | tuple) else ())):
         for key in ("weights", "python"):
             _make_absolute(section, bool, key)
+    propose = data.get("propose")
+    if isinstance(propose, dict):
+        _make_absolute(propose.get("llm"), lambda prompt: prompt.endswith(".md"), "prompt")
     return data
 
 
@@ -215,7 +244,8 @@ def _explain(item: Any) -> str:
         return f"{path}: missing"
     message = item["msg"].removeprefix("Value error, ")
     value = repr(item["input"])
-    return f"{path}: {message}" + (f" (got {value})" if len(value) < 80 else "")
+    may_be_shown = len(value) < 80 and not ("://" in value and "@" in value)  # a URL may hold a password
+    return f"{path}: {message}" + (f" (got {value})" if may_be_shown else "")
 
 
 def _keys_at(location: tuple[Any, ...]) -> list[str]:

@@ -53,5 +53,13 @@ class PotentialError(MatsearchError):
     """A potential is unknown or its weights cannot be loaded."""
 
 
+class LanguageModelError(MatsearchError):
+    """A language model cannot be asked: endpoint, key, model or prompt."""
+
+
+class BudgetSpentError(MatsearchError):
+    """A budget of calls, tokens or money is spent. Nothing is lost: raise it and go on."""
+
+
 class InternalErrorRateError(MatsearchError):
     """Too many candidates ended in unexpected exceptions: a bug, not chemistry."""

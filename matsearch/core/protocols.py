@@ -336,6 +336,10 @@ class Repository(ResultCache, Protocol):
         """Return an answered call."""
         ...
 
+    def list_calls(self, prefix: str) -> dict[str, dict[str, Any]]:
+        """Return the calls whose keys begin so, by key."""
+        ...
+
     def put_blob(self, content: bytes) -> str:
         """Store bytes and return their sha256."""
         ...

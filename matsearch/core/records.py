@@ -184,7 +184,13 @@ class NearestKnown(Record):
 
 
 class Candidate(Record):
-    """One proposal, from birth to its end. Stages return copies with more fields filled; none is dropped."""
+    """One proposal, from birth to its end. Stages return copies with more fields filled; none is dropped.
+
+    Attributes
+    ----------
+    repairs : tuple of str
+        What was mended in the text it was read from, one line each.
+    """
 
     candidate_id: str
     campaign_id: str
@@ -206,6 +212,7 @@ class Candidate(Record):
     prototype: str | None = None
     duplicate_of: str | None = None
     flags: tuple[str, ...] = ()
+    repairs: tuple[str, ...] = ()
     verdict: Verdict | None = None
 
     @property

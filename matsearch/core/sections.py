@@ -2,19 +2,15 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from matsearch.core.formulas import check_formula, reduced_formulas
+from matsearch.core.language_model import CallsSection, LanguageModelSection
 from matsearch.core.potential_rules import IMPORT_PATH, VERSION, check_potential, known_elements, known_scheme
+from matsearch.core.section import Section
 
 MAX_ATOMS = 500
 """Of a cell; larger ones are refused."""
-
-
-class Section(BaseModel):
-    """A part of a configuration: unknown keys are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class SystemSection(Section):
@@ -237,6 +233,10 @@ class ProposeSection(Section):
         "supercell": 0.15,
         "random_symmetric": 0.1,
     }
+    llm: Annotated[
+        LanguageModelSection | None,
+        Field(description="A language model that makes all proposals. Null: the operators do."),
+    ] = None
 
     @field_validator("operators")
     @classmethod
@@ -249,7 +249,7 @@ class ProposeSection(Section):
 class PopulationSection(Section):
     """Sizes of a generation."""
 
-    proposals: Annotated[int, Field(ge=1, description="Slots a generation: one proposal each.")] = 20
+    proposals: Annotated[int, Field(ge=1, description="Crystals asked for in a generation.")] = 20
     parents: Annotated[int, Field(ge=1, description="Survivors that the next generation builds on.")] = 10
 
 
@@ -288,6 +288,16 @@ class BudgetSection(Section):
     """When to stop. May be raised later: the campaign goes on."""
 
     generations: Annotated[int, Field(ge=1, description="How many.")] = 5
+    calls: Annotated[
+        int | None, Field(ge=1, description="Calls of the language model, failed ones too; null: no limit.")
+    ] = None
+    tokens: Annotated[
+        int | None,
+        Field(ge=1, description="Tokens in and out, as far as the endpoint tells; null: no limit."),
+    ] = None
+    cost: Annotated[
+        float | None, Field(gt=0, description="USD, by execution.calls' prices; null: no limit.")
+    ] = None
 
 
 class Objective(Section):
@@ -330,3 +340,4 @@ class ExecutionSection(Section):
     batch_size: Annotated[
         int, Field(ge=0, description="Candidates a Screen job; 0 is the whole generation.")
     ] = 0
+    calls: CallsSection = CallsSection()

@@ -36,10 +36,49 @@ class FailureKind(StrEnum):
     NOT_PERIODIC = "not_periodic"
     CHARGE_UNBALANCED = "charge_unbalanced"
     FORMULA_NOT_ASKED = "formula_not_asked"
+    RATE_LIMITED = "rate_limited"
+    SERVER_ERROR = "server_error"
+    CONNECTION_LOST = "connection_lost"
+    CALL_TIME_OUT = "call_time_out"
+    SLOW_REPLY = "slow_reply"
+    REQUEST_REJECTED = "request_rejected"
+    NOT_AN_API = "not_an_api"
+    BROKEN_JSON = "broken_json"
+    BAD_ENCODING = "bad_encoding"
+    WRONG_SCHEMA = "wrong_schema"
+    REPLY_TOO_LARGE = "reply_too_large"
+    EMPTY_CHOICES = "empty_choices"
+    NULL_CONTENT = "null_content"
+    REFUSED = "refused"
+    CUT_OFF = "cut_off"
+    NO_CRYSTAL = "no_crystal"
+    BAD_NUMBERS = "bad_numbers"
+    WRONG_COUNTS = "wrong_counts"
+    BAD_SYMMETRY = "bad_symmetry"
+    AMBIGUOUS = "ambiguous"
+    SURPLUS = "surplus"
 
 
 TRANSIENT = frozenset({FailureKind.TIME_OUT, FailureKind.OUT_OF_MEMORY, FailureKind.WORKER_DIED})
 """Kinds that say nothing about the crystal: never cached, tried again on resume."""
+
+UNANSWERED = frozenset(
+    {
+        FailureKind.NO_REPLY,
+        FailureKind.RATE_LIMITED,
+        FailureKind.SERVER_ERROR,
+        FailureKind.CONNECTION_LOST,
+        FailureKind.CALL_TIME_OUT,
+        FailureKind.SLOW_REPLY,
+        FailureKind.REQUEST_REJECTED,
+        FailureKind.NOT_AN_API,
+        FailureKind.BROKEN_JSON,
+        FailureKind.BAD_ENCODING,
+        FailureKind.WRONG_SCHEMA,
+        FailureKind.EMPTY_CHOICES,
+    }
+)
+"""Kinds of calls of a language model that brought no answer."""
 
 MAX_TRANSIENT_RETRIES = 2
 """How often a transient verdict is tried again before it stands."""

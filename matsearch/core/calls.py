@@ -1,0 +1,230 @@
+"""Calls of a language model: what is asked, what came back, what it cost."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from matsearch.core.keys import content_key
+from matsearch.core.model import Record
+from matsearch.core.records import Parent
+from matsearch.core.verdict import Verdict
+
+
+class Message(Record):
+    """One message of a prompt."""
+
+    role: Literal["system", "user"]
+    content: str
+
+
+class CallRequest(Record):
+    """One call to make: everything that its answer may depend on, and where it belongs.
+
+    Attributes
+    ----------
+    campaign_id, generation, slot
+        Where it belongs; in no key.
+    prompt_id, prompt_sha256 : str
+        The prompt's id with its version (``csg/1``), and the sha256 of its template.
+    messages : tuple of Message
+        As rendered.
+    shorter : tuple of tuple of Message
+        The same prompt with one parent fewer each, for a model whose context is too short.
+    parents : tuple of Parent
+        Those shown in ``messages``, first those that are given up last.
+    language : str
+        The structure language asked for.
+    crystals : int
+        How many are asked for.
+    model : str
+        As asked for.
+    parameters : dict
+        ``temperature``, ``top_p``, ``max_tokens``, ``seed``, ... as asked for; what is None is left to the endpoint.
+    reply_schema : dict or None
+        JSON Schema of the reply.
+    """
+
+    campaign_id: str
+    generation: int
+    slot: int
+    prompt_id: str
+    prompt_sha256: str
+    messages: tuple[Message, ...]
+    shorter: tuple[tuple[Message, ...], ...] = ()
+    parents: tuple[Parent, ...] = ()
+    language: str
+    crystals: int
+    model: str
+    parameters: dict[str, int | float | str | None] = {}
+    reply_schema: dict[str, Any] | None = None
+
+    @property
+    def key(self) -> str:
+        """The content key under which its answer is kept: prompt, model and parameters, not who asked or where."""
+        content = {
+            "messages": [message.document() for message in self.messages],
+            "model": self.model,
+            "parameters": self.parameters,
+            "reply_schema": self.reply_schema,
+        }
+        return content_key("call/1", content)
+
+
+class Attempt(Record):
+    """One request over the wire.
+
+    Attributes
+    ----------
+    status : int or None
+        HTTP status; None where none came.
+    kind : str or None
+        The kind of failure (``core.verdict.FailureKind``); None where it was answered.
+    detail : str
+        One line; empty where it was answered.
+    seconds : float
+        Until it ended.
+    """
+
+    status: int | None
+    kind: str | None
+    detail: str
+    seconds: float
+
+
+class Call(Record):
+    """A call that ended, kept whole.
+
+    Attributes
+    ----------
+    key : str
+        Of the request.
+    messages : tuple of Message
+        As sent: with fewer parents than asked where the context was too short.
+    parents_shown : int
+        How many parents are in these messages.
+    sent : dict
+        Parameters as sent, after what the endpoint does not know was left out.
+    endpoint : str
+        Scheme, host and path, without credentials.
+    resolved_model : str or None
+        What the endpoint says it is.
+    reply : str or None
+        The text, as it came.
+    finish_reason : str or None
+        As the endpoint says it.
+    input_tokens, output_tokens : int or None
+        None is unknown.
+    cost : float or None
+        In USD; None is unknown.
+    latency_s : float
+        Of the attempt that was answered, else of all together.
+    verdict : Verdict or None
+        Why there is no text, or no whole one.
+    answered : bool
+        Whether the model answered, and so may have been paid for: such a call is never made again.
+    """
+
+    key: str
+    campaign_id: str
+    generation: int
+    slot: int
+    prompt_id: str
+    prompt_sha256: str
+    messages: tuple[Message, ...]
+    parents_shown: int
+    model: str
+    sent: dict[str, Any]
+    endpoint: str
+    resolved_model: str | None = None
+    reply: str | None = None
+    finish_reason: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost: float | None = None
+    latency_s: float
+    attempts: tuple[Attempt, ...]
+    verdict: Verdict | None = None
+    answered: bool
+    created_at: str
+
+    def entry(self, request: CallRequest) -> dict[str, Any]:
+        """Return the line of the campaign's ledger: what this call cost the campaign of a request."""
+        paid = self.campaign_id == request.campaign_id
+        return {
+            "generation": request.generation,
+            "slot": request.slot,
+            "key": self.key,
+            "created_at": self.created_at,
+            "prompt_id": self.prompt_id,
+            "model": self.resolved_model or self.model,
+            "paid": paid,
+            "answered": self.answered,
+            "kind": self.verdict.kind.value if self.verdict else None,
+            "attempts": len(self.attempts),
+            "latency_s": self.latency_s,
+            "input_tokens": self.input_tokens,
+            "output_tokens": self.output_tokens,
+            "cost": self.cost,
+        }
+
+
+class Usage(Record):
+    """What a campaign's calls came to.
+
+    Attributes
+    ----------
+    calls : int
+        Made for this campaign, those that failed too; one is what a slot asks for, however often it is tried.
+    answered, reused : int
+        Those of them that were answered; answers taken from the store that others paid for (in no other number here).
+    attempts : int
+        Requests over the wire.
+    input_tokens, output_tokens : int or None
+        Known ones added up; None where none is known.
+    unknown_tokens : int
+        Answered calls of which the tokens are not known.
+    cost : float or None
+        Known ones added up, in USD; None where none is known.
+    unknown_cost : int
+        Answered calls of which the cost is not known.
+    failures : dict of str to int
+        Calls by the kind of failure.
+    """
+
+    calls: int = 0
+    answered: int = 0
+    reused: int = 0
+    attempts: int = 0
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    unknown_tokens: int = 0
+    cost: float | None = None
+    unknown_cost: int = 0
+    failures: dict[str, int] = {}
+
+    @property
+    def tokens(self) -> int:
+        """All known tokens."""
+        return (self.input_tokens or 0) + (self.output_tokens or 0)
+
+    def with_entry(self, entry: Mapping[str, Any]) -> "Usage":
+        """Return the usage with one more line of the ledger."""
+        if not entry["paid"]:
+            return self.evolve(reused=self.reused + 1)
+        kind, tokens = entry["kind"], (entry["input_tokens"], entry["output_tokens"])
+        answered = bool(entry["answered"])
+        return Usage(
+            calls=self.calls + 1,
+            answered=self.answered + answered,
+            reused=self.reused,
+            attempts=self.attempts + entry["attempts"],
+            input_tokens=_added(self.input_tokens, tokens[0]),
+            output_tokens=_added(self.output_tokens, tokens[1]),
+            unknown_tokens=self.unknown_tokens + (answered and None in tokens),
+            cost=_added(self.cost, entry["cost"]),
+            unknown_cost=self.unknown_cost + (answered and entry["cost"] is None),
+            failures=self.failures | ({kind: self.failures.get(kind, 0) + 1} if kind else {}),
+        )
+
+
+def _added(total: Any, value: Any) -> Any:
+    return total if value is None else (total or 0) + value
