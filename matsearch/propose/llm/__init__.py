@@ -1,0 +1,1 @@
+"""A language model as proposer: prompts, requests, the client."""

@@ -1,0 +1,174 @@
+"""The client of a language model: many calls at once, for a caller who need not know of it."""
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from typing import Any, Literal, Self
+
+from pydantic import SecretStr
+
+from matsearch.core.calls import Call, CallRequest
+from matsearch.core.language_model import CallsSection
+from matsearch.propose.llm.background import Background
+from matsearch.propose.llm.calling import Caller, Outcome
+from matsearch.propose.llm.checking import CHECK_S, Model, checked, require_key
+from matsearch.propose.llm.dialect import Dialect
+from matsearch.propose.llm.endpoint import endpoint_of
+from matsearch.propose.llm.retry import Gate
+from matsearch.propose.llm.wire import Wire
+
+
+class Client:
+    """Asks an OpenAI-compatible endpoint; works under a running event loop too.
+
+    Parameters
+    ----------
+    calls : CallsSection
+        ``execution.calls`` of a configuration.
+    api_key : SecretStr, optional
+        ``OPENAI_API_KEY`` by default. It is in no record, error or log of this client.
+    base_url : str, optional
+        ``calls.base_url`` by default, else ``OPENAI_BASE_URL``, else OpenAI's own.
+    output : str
+        ``auto``: JSON by schema where the endpoint takes it; ``text``: never asked for.
+    backoff_s : float
+        Ceiling of the first wait between two attempts.
+
+    Raises
+    ------
+    LanguageModelError
+        If the address or the key cannot be one.
+    """
+
+    def __init__(
+        self,
+        calls: CallsSection,
+        *,
+        api_key: SecretStr | None = None,
+        base_url: str | None = None,
+        output: Literal["auto", "text"] = "auto",
+        backoff_s: float = 1.0,
+    ) -> None:
+        self._calls = calls
+        self._endpoint = endpoint_of(base_url or calls.base_url, api_key)
+        self._dialect = Dialect(output, is_openai=self._endpoint.is_openai)
+        self._backoff_s = backoff_s
+        self._context_tokens = calls.context_tokens
+        self._gate = Gate()
+        self._settled: Future[None] = Future()
+        self._heard = False
+        self._open: set[Background[Wire]] = set()
+
+    def check(self, model: str) -> Model:
+        """Look whether the endpoint is there, takes the key and serves a model; no completion is asked for.
+
+        Raises
+        ------
+        LanguageModelError
+            If one of these is not so. What an endpoint does not tell is not held against it.
+        """
+        require_key(self._endpoint)
+        with Background(Wire(self._endpoint)) as background:
+            received = background.submit(background.value.models(CHECK_S)).result()
+        found = checked(received, model, self._endpoint)
+        if self._context_tokens is None:
+            self._context_tokens = found.context_tokens
+        return found
+
+    def ask(self, requests: Iterable[CallRequest]) -> Iterator[Call]:
+        """Make calls, ``calls.concurrency`` at once, and yield each as it ends.
+
+        The next request is drawn, in the caller's thread, when a place is free and all that ended was yielded: the
+        iterator may look at a budget and end. The first call goes alone until the endpoint's dialect is known. When
+        the iterator raises, or an answer leaves no hope for any other call, no more is drawn, what is in flight is
+        yielded, and then the error is raised. Closing this generator cancels what is in flight.
+
+        Raises
+        ------
+        LanguageModelError
+            If the key, the model, the account or the length of the prompt leaves no hope.
+        """
+        require_key(self._endpoint)
+        background = Background(Wire(self._endpoint))
+        self._open.add(background)
+        try:
+            yield from self._asked(background, iter(requests))
+        finally:
+            self._open.discard(background)
+            background.close()
+
+    def close(self) -> None:
+        """Cancel what is in flight and end all threads; the client can be used again."""
+        while self._open:
+            self._open.pop().close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _asked(self, background: Background[Wire], source: Iterator[CallRequest]) -> Iterator[Call]:
+        caller = self._caller(background.value)
+        flying: set[Future[Outcome]] = set()
+        ending: Exception | None = None
+        over = False
+        while background in self._open:
+            while not over and len(flying) < self._places:
+                drawn = _drawn(source)
+                if isinstance(drawn, CallRequest):
+                    flying.add(background.submit(caller.call(drawn)))
+                else:
+                    over, ending = True, ending or drawn
+            if not flying:
+                break
+            for future in self._ended(flying):
+                flying.discard(future)
+                outcome = _outcome(future)
+                self._heard = caller.heard
+                over, ending = over or outcome.fatal is not None, ending or outcome.fatal
+                if outcome.call is not None:
+                    yield outcome.call
+        if ending is not None:
+            raise ending
+
+    def _caller(self, wire: Wire) -> Caller:
+        self._gate = Gate(self._gate.closed_until)
+        return Caller(
+            wire,
+            self._endpoint,
+            self._dialect,
+            self._gate,
+            self._calls,
+            context_tokens=self._context_tokens,
+            backoff_s=self._backoff_s,
+            settled=self._settle,
+            heard=self._heard,
+        )
+
+    @property
+    def _places(self) -> int:
+        return self._calls.concurrency if self._settled.done() else 1
+
+    def _settle(self) -> None:
+        if not self._settled.done():
+            self._settled.set_result(None)
+
+    def _ended(self, flying: set[Future[Outcome]]) -> set[Future[Outcome]]:
+        """Wait until a call ends, or the dialect is known and more may be made; return those that ended."""
+        awaited: set[Future[Any]] = set(flying)
+        if not self._settled.done():
+            awaited.add(self._settled)
+        done, _ = wait(awaited, return_when=FIRST_COMPLETED)
+        return done & flying
+
+
+def _drawn(source: Iterator[CallRequest]) -> CallRequest | Exception | None:
+    """Return the next request, None at the end, or what the caller's iterator raised."""
+    try:
+        return next(source, None)
+    except Exception as error:  # noqa: BLE001 - raised once nothing that is paid for is in flight
+        return error
+
+
+def _outcome(future: Future[Outcome]) -> Outcome:
+    return Outcome(None) if future.cancelled() else future.result()

@@ -1,0 +1,47 @@
+"""Whether a prompt fits a model's context: parents are given up, instructions never."""
+
+from collections.abc import Sequence
+
+from matsearch.core.calls import CallRequest, Message
+from matsearch.core.errors import LanguageModelError
+
+BYTES_PER_TOKEN = 2.5
+"""Pessimistic: the digits of coordinates make short tokens."""
+
+REMEDY = "lower propose.llm.max_tokens or propose.llm.crystals, or take a model with a longer context"
+
+
+def variants(request: CallRequest) -> tuple[tuple[Message, ...], ...]:
+    """Return the messages as asked for, then with one parent fewer each."""
+    return (request.messages, *request.shorter)
+
+
+def first_that_fits(request: CallRequest, context_tokens: int | None) -> int:
+    """Return the place of the first variant whose estimated tokens fit the context.
+
+    Raises
+    ------
+    LanguageModelError
+        If not even the shortest does.
+    """
+    if context_tokens is None:
+        return 0
+    room = _reply_tokens(request)
+    needs = [_estimate(messages) + room for messages in variants(request)]
+    for place, need in enumerate(needs):
+        if need <= context_tokens:
+            return place
+    raise LanguageModelError(
+        f"a call of {request.model} needs about {needs[-1]} tokens ({room} of them for the reply), "
+        f"its context has {context_tokens}",
+        REMEDY,
+    )
+
+
+def _estimate(messages: Sequence[Message]) -> int:
+    return int(sum(len(message.content.encode()) for message in messages) / BYTES_PER_TOKEN) + 1
+
+
+def _reply_tokens(request: CallRequest) -> int:
+    asked = request.parameters.get("max_tokens") or request.parameters.get("max_completion_tokens")
+    return int(asked) if asked else 0
