@@ -72,6 +72,15 @@ class RepositoryContract(
         assert repository.get_call("key") == HOSTILE
         assert repository.get_results(["key"]) == {}
 
+    def test_calls_are_listed_by_prefix(self, repository: Repository) -> None:
+        """A campaign's lines are found by the beginning of their keys, sorted, and nobody else's."""
+        for key in ("b/000002", "a/000001", "a/000000", "a", "ab/000000", "a/000001/x%_"):
+            repository.put_call(key, {"is": key})
+        assert list(repository.list_calls("a/").items()) == [
+            (key, {"is": key}) for key in ("a/000000", "a/000001", "a/000001/x%_")
+        ]
+        assert repository.list_calls("c/") == {}
+
     @pytest.mark.parametrize("size", [0, 1000, 9 * 1024 * 1024])
     def test_blobs_come_back(self, repository: Repository, size: int) -> None:
         """Bytes of any size, by their sha256, also when stored twice."""
