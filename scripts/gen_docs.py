@@ -42,13 +42,23 @@ def tables() -> str:
         if section is not None:
             title = f"{key} (a list)" if schema["properties"][key].get("type") == "array" else key
             about = schema["properties"][key].get("description", section["description"])
-            parts += [f"\n### {title}\n", f"{about.strip()}\n"]
-            parts.append(_table(section["properties"], section.get("required", [])))
+            parts += _parts(title, about, section, schema)
     return "\n".join(parts)
 
 
+def _parts(title: str, about: str, section: Schema, schema: Schema) -> list[str]:
+    """Return a section's heading and table, then those of the sections in it."""
+    inner = {key: found for key, item in section["properties"].items() if (found := _section(item, schema))}
+    keys = {key: item for key, item in section["properties"].items() if key not in inner}
+    parts = [f"\n### {title}\n", f"{about.strip()}\n", _table(keys, section.get("required", []))]
+    for key, found in inner.items():
+        parts += _parts(f"{title}.{key}", found["description"], found, schema)
+    return parts
+
+
 def _section(item: Schema, schema: Schema) -> Schema | None:
-    reference = item.get("$ref") or item.get("items", {}).get("$ref")
+    choices = [item, item.get("items", {}), *item.get("anyOf", [])]
+    reference = next((choice["$ref"] for choice in choices if "$ref" in choice), None)
     return schema["$defs"][reference.rpartition("/")[2]] if reference else None
 
 

@@ -32,6 +32,10 @@ PRELOADED = (
     "matsearch.cli.building",
     "matsearch.cli.report",
     "pymatgen.analysis.prototypes",
+    "matsearch.cli.calls",
+    "matsearch.cli.replies",
+    "matsearch.pipeline.asking",
+    "openai.resources.chat.completions",
 )
 
 

@@ -4,10 +4,13 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from matsearch.cli.options import Campaign, Config, Json, Overrides, Store, parse_overrides
+from matsearch.cli.potential_verbs import potentials_app
+from matsearch.cli.reference_verbs import references_app
 from matsearch.core.errors import MatsearchError
 
 app = typer.Typer(
@@ -20,27 +23,8 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="Check, show and explain search configurations.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
-references_app = typer.Typer(
-    help="List, show, check and add the reference sets that hulls are made of.", no_args_is_help=True
-)
 app.add_typer(references_app, name="references")
-potentials_app = typer.Typer(help="List, show and try the potentials that can relax.", no_args_is_help=True)
 app.add_typer(potentials_app, name="potentials")
-
-Store = Annotated[
-    str | None,
-    typer.Option(help="Repository: sqlite:///PATH or mongodb://HOST:PORT/DB. Default: MATSEARCH_STORE."),
-]
-Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
-Campaign = Annotated[
-    str | None, typer.Argument(help="Campaign id, name or beginning of it. Default: the newest.")
-]
-Config = Annotated[
-    str, typer.Argument(help="A YAML file, or the name of a packaged one, such as quickstart.")
-]
-Overrides = Annotated[
-    list[str] | None, typer.Option("--set", help="Change a key: --set budget.generations=3.")
-]
 
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130
@@ -86,7 +70,7 @@ def run(
     """Run a search; the same command again goes on where it stopped."""
     from matsearch.cli.run import run_search
 
-    run_search(config, references, store, _parse_overrides(overrides), top, as_json=as_json)
+    run_search(config, references, store, parse_overrides(overrides), top, as_json=as_json)
 
 
 @app.command()
@@ -184,12 +168,51 @@ def debug(
     debug_candidate(candidate_id, stage, store, allow_import=allow_import, as_json=as_json)
 
 
+@app.command()
+def calls(
+    campaign: Campaign = None,
+    n: Annotated[int, typer.Option("-n", min=1, help="The last so many.")] = 20,
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """List a campaign's calls of its language model: how they ended, tokens, cost, and what they come to."""
+    from matsearch.cli.calls import show_calls
+
+    show_calls(campaign, n, store, as_json=as_json)
+
+
+@app.command()
+def call(
+    key: Annotated[str, typer.Argument(metavar="KEY", help="A call's key, or the beginning of it.")],
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Show one call: what was asked, word for word, and what was answered."""
+    from matsearch.cli.calls import show_call
+
+    show_call(key, store, as_json=as_json)
+
+
+@app.command()
+def parse(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Replies of a language model, as text.")
+    ],
+    to: Annotated[Path | None, typer.Option(help="Folder to write the crystals to, as CIF.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Read the crystals of replies, however they are written, and say what was mended and what cannot be read."""
+    from matsearch.cli.replies import parse_files
+
+    parse_files(files, to, as_json=as_json)
+
+
 @config_app.command("check")
 def config_check(config: Config, overrides: Overrides = None, as_json: Json = False) -> None:
     """Check a configuration and everything it names, without running it."""
     from matsearch.cli.configs import check
 
-    check(config, _parse_overrides(overrides), as_json=as_json)
+    check(config, parse_overrides(overrides), as_json=as_json)
 
 
 @config_app.command("schema")
@@ -210,123 +233,7 @@ def config_show(
     """Print a configuration as it is written, or as it is understood."""
     from matsearch.cli.configs import show_config
 
-    show_config(config, _parse_overrides(overrides), resolved=resolved, as_json=as_json)
-
-
-@references_app.command("list")
-def references_list(as_json: Json = False) -> None:
-    """List the reference sets that can be named in reference.source."""
-    from matsearch.cli.references import list_sets
-
-    list_sets(as_json=as_json)
-
-
-@references_app.command("show")
-def references_show(
-    source: Annotated[str, typer.Argument(metavar="NAME|PATH", help="A set's name, or a file of entries.")],
-    elements: Annotated[
-        str | None, typer.Option(help="Chemical system, such as Li,Fe,O: what is stable in it.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Show what a set's card and its entries say."""
-    from matsearch.cli.references import show_set
-
-    show_set(source, elements, as_json=as_json)
-
-
-@references_app.command("verify")
-def references_verify(
-    sources: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME|PATH]...", help="Default: all that have names.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Check sets: file, scheme, corrections, elements, energies, ids. Exit with 1 if one cannot be used."""
-    from matsearch.cli.references import verify_sets
-
-    verify_sets(sources or [], as_json=as_json)
-
-
-@references_app.command("add")
-def references_add(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Entries: .json or .csv, also .gz, .bz2, .xz.")
-    ],
-    name: Annotated[str, typer.Option(help="What to call the set.")],
-    date: Annotated[str, typer.Option(help="Date of the data, such as 2023-02-07.")],
-    scheme: Annotated[
-        str | None, typer.Option(help="Energy scheme after corrections; they decide it where there are some.")
-    ] = None,
-    corrections: Annotated[str, typer.Option(help="none, mp2020 or mixing.")] = "none",
-    software: Annotated[
-        str | None, typer.Option(help="The code, where the entries do not name it, such as VASP.")
-    ] = None,
-    complete: Annotated[
-        bool, typer.Option("--complete", help="It holds every known phase of its systems.")
-    ] = False,
-    description: Annotated[str, typer.Option(help="For people.")] = "",
-    citation: Annotated[str, typer.Option(help="What to cite.")] = "",
-    licence: Annotated[str, typer.Option(help="Licence of the data.")] = "",
-    as_json: Json = False,
-) -> None:
-    """Check a file of entries and put it into the library under a name."""
-    from matsearch.cli.references import add
-
-    facts = {"name": name, "scheme": scheme, "corrections": corrections, "software": software, "date": date}
-    words = {"description": description, "citation": citation, "licence": licence}
-    add(file, {**facts, "complete": complete, **words}, as_json=as_json)
-
-
-@references_app.command("build")
-def references_build(
-    config: Config,
-    name: Annotated[str, typer.Option(help="What the set is to be called.")],
-    structures: Annotated[
-        Path | None, typer.Option(help="Folder or file of CIF/POSCAR: phases to relax beside the known ones.")
-    ] = None,
-    prototypes: Annotated[
-        str, typer.Option(help="Types to try with the system's elements: NaCl,CsCl or all.")
-    ] = "",
-    store: Store = None,
-    overrides: Overrides = None,
-    as_json: Json = False,
-) -> None:
-    """Relax known, given and prototype phases of a system with a configuration's potential, and name the set."""
-    from matsearch.cli.building import build
-
-    build(config, name, structures, prototypes, store, _parse_overrides(overrides), as_json=as_json)
-
-
-@potentials_app.command("list")
-def potentials_list(as_json: Json = False) -> None:
-    """List the potentials that can be named in potential.name, and whether they are installed."""
-    from matsearch.cli.potentials import list_potentials
-
-    list_potentials(as_json=as_json)
-
-
-@potentials_app.command("show")
-def potentials_show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A potential's name.")], as_json: Json = False
-) -> None:
-    """Show a potential's versions, their schemes and weights, and what it needs."""
-    from matsearch.cli.potentials import show_potential
-
-    show_potential(name, as_json=as_json)
-
-
-@potentials_app.command("check")
-def potentials_check(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A potential's name.")],
-    version: Annotated[str | None, typer.Option(help="Default: its first.")] = None,
-    overrides: Overrides = None,
-    as_json: Json = False,
-) -> None:
-    """Load a potential and compute a crystal: do forces and stress fit the energy? Exit with 1 if not."""
-    from matsearch.cli.potentials import check_potential
-
-    check_potential(name, version, _parse_overrides(overrides), as_json=as_json)
+    show_config(config, parse_overrides(overrides), resolved=resolved, as_json=as_json)
 
 
 def _version(requested: bool) -> None:
@@ -344,23 +251,6 @@ def _root(
     ] = False,
 ) -> None:
     """Crystal discovery as workflow graphs: propose, screen, verify, learn."""
-
-
-def _parse_overrides(texts: list[str] | None) -> dict[str, Any]:
-    import yaml
-
-    from matsearch.core.errors import ConfigError
-
-    overrides: dict[str, Any] = {}
-    for text in texts or []:
-        key, separator, value = text.partition("=")
-        if not separator or not key:
-            raise ConfigError(f"--set {text}: no key=value", "write --set section.key=value")
-        try:
-            overrides[key] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"--set {text}: the value is not YAML", "quote it") from error
-    return overrides
 
 
 if __name__ == "__main__":

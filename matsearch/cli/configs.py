@@ -13,11 +13,14 @@ from matsearch.graph.api import resolve_config
 
 def check(config: str, overrides: dict[str, Any], *, as_json: bool) -> None:
     """Check a configuration and everything it names."""
+    from matsearch.pipeline.asking import get_client
     from matsearch.pipeline.campaign import campaign_id
     from matsearch.pipeline.tools import build_tools
 
     search = resolve_config(config, overrides)
     tools = build_tools(search)
+    if search.propose.llm:
+        get_client(search)  # its endpoint answers, takes the key and knows the model
     facts = {
         "campaign_id": campaign_id(search, tools),
         "potential": f"{tools.potential.info.name} {tools.potential.info.version}",
@@ -25,6 +28,11 @@ def check(config: str, overrides: dict[str, Any], *, as_json: bool) -> None:
         "seeds": len(tools.beginning.seeds),
         "templates": len(tools.beginning.templates),
         "proposals": search.population.proposals * search.budget.generations,
+        **(
+            {"calls": len(search.crystals_by_slot()) * search.budget.generations}
+            if search.propose.llm
+            else {}
+        ),
     }
     if as_json:
         print_json(facts)
@@ -37,6 +45,8 @@ def check(config: str, overrides: dict[str, Any], *, as_json: bool) -> None:
     print_line(
         f"  {len(tools.beginning.seeds)} seeds, {len(tools.beginning.templates)} templates, {facts['proposals']} proposals in all"
     )
+    if search.propose.llm:
+        print_line(f"  {search.propose.llm.model} answers at its endpoint; {facts['calls']} calls in all")
 
 
 def print_schema() -> None:

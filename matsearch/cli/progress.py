@@ -44,6 +44,13 @@ class Bars(logging.Handler):
             self._progress.console.print(
                 f"{word} campaign {fields['campaign_id']} at generation {self._generation}"
             )
+        elif event == "called":
+            self._progress.update(
+                self._task,
+                description=f"generation {self._generation}: calls",
+                completed=fields["n"],
+                total=fields["total"],
+            )
         elif event == "proposed":
             self._progress.update(
                 self._task, description=f"generation {self._generation}: relaxing", total=None

@@ -4,13 +4,16 @@ import shlex
 import time
 from typing import Any
 
+from matsearch.cli.calls import usage_sentence
 from matsearch.cli.console import print_json, print_line, print_result
 from matsearch.cli.progress import shown_progress
+from matsearch.core.calls import Usage
 from matsearch.core.config import SearchConfig
 from matsearch.core.settings import Settings
 from matsearch.graph.api import resolve_config
 from matsearch.graph.local import run_campaign
 from matsearch.pipeline.campaign import similar_campaigns
+from matsearch.pipeline.ledger import Ledger
 from matsearch.pipeline.result import SearchResult, load_result
 from matsearch.pipeline.tools import build_tools
 from matsearch.store import open_repository, shown_uri
@@ -39,23 +42,31 @@ def run_search(
     try:
         result = load_result(repository, record)
         work = repository.work_summary(record.campaign_id)
+        usage = Ledger(repository, record.campaign_id).usage() if search.propose.llm else None
     finally:
         repository.close()
     seconds = time.monotonic() - began
     if as_json:
-        print_json(_document(result, n, seconds, lost=work.lost, store=uri))
+        print_json(_document(result, n, seconds, usage, lost=work.lost, store=uri))
         return
     print_result(result, n)
     print_line(f"Search: {seconds:.0f} s, {work.finished} relaxations committed, {work.lost} lost in flight.")
+    if usage is not None and search.propose.llm is not None:
+        print_line(f"Calls of {search.propose.llm.model}: {usage_sentence(usage)}.")
+    if record.state.stopped:
+        print_line(f"Stopped before generation {record.state.generation}: {record.state.stopped}.")
     _print_next(result, uri)
 
 
-def _document(result: SearchResult, n: int, seconds: float, *, lost: int, store: str) -> dict[str, Any]:
+def _document(
+    result: SearchResult, n: int, seconds: float, usage: Usage | None, *, lost: int, store: str
+) -> dict[str, Any]:
     return {
         "campaign_id": result.record.campaign_id,
         "store": shown_uri(store),
         "seconds": round(seconds, 1),
         "lost_in_flight": lost,
+        **({"usage": usage.document(), "stopped": result.record.state.stopped} if usage else {}),
         "hull": result.record.provenance["hull"],
         "funnel": result.funnel.document(),
         "top": result.rows(n),
@@ -76,9 +87,11 @@ def _say_what_is_near(search: SearchConfig, uri: str, *, as_json: bool) -> None:
 def _print_next(result: SearchResult, uri: str) -> None:
     option = "" if uri == Settings().store else f" --store {shlex.quote(shown_uri(uri))}"
     best = next(iter(result.ranked), None)
-    print_line(
-        "These proposals came from classical operators, not from a language model; this version has none to switch on."
-    )
+    if "language_model" not in result.record.provenance:
+        print_line(
+            "These proposals came from classical operators, not from a language model. To ask one: set OPENAI_API_KEY, "
+            "then `matsearch run language-model`."
+        )
     print_line("Next:")
     if best is not None:
         print_line(f"  matsearch show {best.candidate_id}{option}")

@@ -2,12 +2,17 @@
 
 from pathlib import Path
 
+from matsearch.cli.calls import usage_sentence
 from matsearch.cli.console import print_counts, print_json, print_line, print_ranked
 from matsearch.cli.lookup import find_campaign, find_candidate, opened
+from matsearch.core.calls import Usage
+from matsearch.core.campaign import CampaignRecord
+from matsearch.core.protocols import Repository
 from matsearch.core.records import Candidate, HullPlacement, OxidationStates, Relaxation
 from matsearch.crystal.ions import ion_summary
 from matsearch.export.folder import write_folder
 from matsearch.pipeline.funnel import hull_sentence
+from matsearch.pipeline.ledger import Ledger
 from matsearch.pipeline.result import load_result
 
 
@@ -18,6 +23,7 @@ def show_status(campaign: str | None, store: str | None, *, as_json: bool) -> No
         result = load_result(repository, record)
         verdicts = repository.verdict_counts(record.campaign_id)
         work = repository.work_summary(record.campaign_id)
+        usage = _usage(repository, record)
     state = record.state
     if as_json:
         print_json(
@@ -29,15 +35,27 @@ def show_status(campaign: str | None, store: str | None, *, as_json: bool) -> No
                 "funnel": result.funnel.document(),
                 "verdicts": verdicts,
                 "work": {**work.document(), "lost": work.lost},
+                **({"usage": usage.document(), "stopped": state.stopped} if usage else {}),
                 "hull": record.provenance["hull"],
             }
         )
         return
     print_line(f"{record.campaign_id}: {state.status}, {state.generation} generations done")
+    if state.stopped:
+        print_line(f"Stopped: {state.stopped}")
     print_counts("Funnel", result.funnel.document())
     print_counts("Verdicts", verdicts)
     print_counts("Relaxations", {**work.document(), "lost in flight": work.lost})
+    if usage:
+        print_line(f"Calls of {record.config['propose']['llm']['model']}: {usage_sentence(usage)}")
     print_line(hull_sentence(record))
+
+
+def _usage(repository: Repository, record: CampaignRecord) -> Usage | None:
+    """Return what the calls of a campaign came to; None where it asks no language model."""
+    if "language_model" not in record.provenance:
+        return None
+    return Ledger(repository, record.campaign_id).usage()
 
 
 def show_top(campaign: str | None, n: int, store: str | None, *, as_json: bool) -> None:
@@ -86,6 +104,8 @@ def _print_candidate(candidate: Candidate) -> None:
         print_line(
             f"  ended       {candidate.verdict.kind} in {candidate.verdict.stage}: {candidate.verdict.detail}"
         )
+    for repair in candidate.repairs:
+        print_line(f"  mended      {repair}")
     _print_energies(candidate)
     if candidate.match:
         print_line(f"  known as    {candidate.match.known_id} (by {candidate.match.kind.replace('_', ' ')})")

@@ -22,3 +22,4 @@ class GenerationDocument(Record):
     status: str = Field(description="running or finished.")
     store: str = Field(description="The repository that holds the candidates.")
     best_energy_above_hull: float | None = Field(description="Lowest of the campaign, eV/atom.")
+    stopped: str | None = Field(default=None, description="Why it waits: a budget that is spent.")

@@ -9,7 +9,7 @@ from pymatgen.core import Structure
 
 from matsearch.core.campaign import CampaignRecord, CandidateQuery
 from matsearch.core.config import SearchConfig, parse_config
-from matsearch.core.errors import InputError, SchemeMismatchError, StoreError
+from matsearch.core.errors import BudgetSpentError, InputError, SchemeMismatchError, StoreError
 from matsearch.core.protocols import Repository, ResultCache
 from matsearch.core.records import Candidate
 from matsearch.graph.documents import GenerationDocument, ScreenDocument
@@ -42,7 +42,12 @@ def propose(config: dict[str, Any], store: str, chain: bool) -> Response:
         record = open_campaign(search, repository)
         if record.state.status == "finished":
             return Response(output=_generation_document(record, store))
-        proposals = plan(record.state, build_tools(search), repository)
+        try:
+            proposals = plan(record.state, build_tools(search), repository)
+        except BudgetSpentError as spent:
+            record = record.evolve(state=record.state.evolve(stopped=str(spent)))
+            repository.save_state(record.state)
+            return Response(output=_generation_document(record, store))
     finally:
         repository.close()
     return Response(replace=_generation_flow(search, record, proposals, store, chain))
@@ -146,6 +151,7 @@ def _generation_document(record: CampaignRecord, store: str) -> GenerationDocume
         status=record.state.status,
         store=store,
         best_energy_above_hull=history[-1].best_energy_above_hull if history else None,
+        stopped=record.state.stopped,
     )
 
 

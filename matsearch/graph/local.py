@@ -19,6 +19,7 @@ from matsearch.core.faults import boundary
 from matsearch.core.progress import report
 from matsearch.core.protocols import Repository
 from matsearch.graph.makers import ProposeMaker
+from matsearch.pipeline.asking import close_clients
 from matsearch.pipeline.campaign import open_campaign
 from matsearch.relax.engine import close_engines
 from matsearch.store import is_in_memory, open_repository, shown_uri
@@ -54,10 +55,11 @@ def run_campaign(config: SearchConfig, store: str, jobstore: JobStore | None = N
             store=shown_uri(store),
         )
         with _leased(repository, record.campaign_id):
-            _loop(config, store, jobstore or _default_jobstore(), record)
+            _loop(config, store, jobstore or _default_jobstore(), record, repository)
         finished = repository.get_campaign(record.campaign_id)
     finally:
         close_engines()
+        close_clients()
         repository.close()
     if finished is None:
         raise StoreError(
@@ -66,13 +68,18 @@ def run_campaign(config: SearchConfig, store: str, jobstore: JobStore | None = N
     return finished
 
 
-def _loop(config: SearchConfig, store: str, jobstore: JobStore, record: CampaignRecord) -> None:
+def _loop(
+    config: SearchConfig, store: str, jobstore: JobStore, record: CampaignRecord, repository: Repository
+) -> None:
     document = config.model_dump(mode="json")
-    generation = record.state.generation
-    while generation < config.budget.generations:
+    current: CampaignRecord | None = record
+    while current and current.state.generation < config.budget.generations:
+        generation = current.state.generation
         made = ProposeMaker(store=store, name=f"propose g{generation:03d}").make(document)
         _run_one(made, jobstore)
-        generation += 1
+        current = repository.get_campaign(record.campaign_id)
+        if current and current.state.stopped:
+            return
 
 
 def _run_one(made: Any, jobstore: JobStore) -> None:

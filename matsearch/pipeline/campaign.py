@@ -45,6 +45,7 @@ def campaign_id(config: SearchConfig, tools: Tools) -> str:
         hull=content_key("hull/1", [hull.sha256, hull.scheme_id, hull.corrections, hull.complete]),
         seeds=tools.beginning.key,
         **others,
+        **({"prompt": tools.requests.sha256} if tools.requests else {}),
     )
     return f"{config.name}-{key[:8]}"
 
@@ -83,10 +84,19 @@ def _new_record(config: SearchConfig, tools: Tools) -> CampaignRecord:
             "opinions": [_who(potential) for potential in tools.opinions],
             "hull": tools.hull.info.document(),
             "seeds": tools.beginning.key,
+            **_language_model(config, tools),
         },
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         state=CampaignState(campaign_id=identity, parents=tools.beginning.seeds),
     )
+
+
+def _language_model(config: SearchConfig, tools: Tools) -> dict[str, Any]:
+    model, requests = config.propose.llm, tools.requests
+    if model is None or requests is None:
+        return {}
+    asked = {"model": model.model, "prompt": requests.prompt_id, "prompt_sha256": requests.sha256}
+    return {"language_model": asked | {"openai": installed_version("openai")}}
 
 
 def _who(potential: Potential) -> dict[str, Any]:

@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matsearch.core.campaign import CampaignRecord
+from matsearch.core.config import parse_config
 from matsearch.core.model import Record
 from matsearch.core.records import Candidate
 from matsearch.core.thresholds import METASTABLE, NEAR_STABLE, earns_no_reward
+from matsearch.core.verdict import UNANSWERED, FailureKind
 
 _EMBEDDED = re.compile(r"embedded-v\d+")
 """Names of the embedded set's versions; no set of the library may have one."""
@@ -19,9 +21,10 @@ class Funnel(Record):
     Attributes
     ----------
     asked : int
-        Slots of all generations begun.
+        Crystals asked for in all generations begun.
     replied, parsed, valid : int
-        Slots that were answered; candidates with a structure; those that pass sanity.
+        Those asked for in slots that were answered; candidates with a structure, at most as many as were asked for;
+        those that pass sanity.
     unique, relaxed, scored : int
         Distinct structure keys among the valid; those relaxed; those placed on the hull.
     distinct : int
@@ -68,8 +71,8 @@ def count_funnel(record: CampaignRecord, candidates: Sequence[Candidate]) -> Fun
     generations = {c.generation for c in candidates}
     return Funnel(
         asked=len(generations) * int(record.config["population"]["proposals"]),
-        replied=len({(c.generation, c.slot) for c in candidates}),
-        parsed=sum(c.structure is not None for c in candidates),
+        replied=_replied(record, candidates),
+        parsed=sum(c.structure is not None and not _is_surplus(c) for c in candidates),
         valid=sum(c.structure_key is not None for c in candidates),
         unique=len({c.structure_key for c in candidates if c.structure_key}),
         relaxed=len({c.structure_key for c in candidates if c.relaxation}),
@@ -84,6 +87,22 @@ def count_funnel(record: CampaignRecord, candidates: Sequence[Candidate]) -> Fun
         composition_and_energy_matched=len(_known(believed, "composition_and_energy", own_root=False)),
         unmatched=sum(c.match is None for c in believed),
     )
+
+
+def _replied(record: CampaignRecord, candidates: Sequence[Candidate]) -> int:
+    answered = {
+        (c.generation, c.slot)
+        for c in candidates
+        if c.verdict is None or c.structure is not None or c.verdict.kind not in UNANSWERED
+    }
+    if not record.config.get("propose", {}).get("llm"):
+        return len(answered)
+    crystals = parse_config(record.config).crystals_by_slot()
+    return sum(crystals[slot] for _, slot in answered)
+
+
+def _is_surplus(candidate: Candidate) -> bool:
+    return candidate.verdict is not None and candidate.verdict.kind is FailureKind.SURPLUS
 
 
 def distinct_scored(candidates: Sequence[Candidate]) -> list[Candidate]:

@@ -13,6 +13,7 @@ from matsearch.core.verdict import FailureKind, Verdict
 from matsearch.hull.stage import place
 from matsearch.parse.sanity import check_sanity
 from matsearch.pipeline.aims import aims_of
+from matsearch.pipeline.asking import ask_generation
 from matsearch.pipeline.knowledge import mark_all
 from matsearch.pipeline.opinions import ask_others
 from matsearch.pipeline.succession import next_state
@@ -25,14 +26,23 @@ INTERNAL_ERROR_RATE = 0.01
 
 
 def plan(state: CampaignState, tools: Tools, repository: Repository) -> list[Candidate]:
-    """Return the proposals of the state's generation: those committed before, else new ones, committed now."""
+    """Return the proposals of the state's generation: those committed before, else new ones, committed now.
+
+    Raises
+    ------
+    BudgetSpentError, LanguageModelError
+        If a language model cannot be asked any more, or at all; what it answered is kept.
+    """
     query = CandidateQuery(campaign_id=state.campaign_id, generation=state.generation)
     committed = repository.query_candidates(query)
-    if len({c.slot for c in committed}) == tools.config.population.proposals:
+    n_slots = len(tools.config.crystals_by_slot())
+    if len({c.slot for c in committed}) == n_slots:
         return [as_proposed(candidate) for candidate in committed]
-    proposals = [
-        candidate for i in range(tools.config.population.proposals) for candidate in _propose(state, tools, i)
-    ]
+    slots = [_slot(state, tools, number) for number in range(n_slots)]
+    if tools.requests is None:
+        proposals = [candidate for slot in slots for candidate in _propose(slot, tools)]
+    else:
+        proposals = ask_generation(slots, tools.requests, tools.config, repository)
     repository.put_candidates(proposals)
     boundary("proposed")
     report("proposed", generation=state.generation, n=len(proposals))
@@ -86,8 +96,8 @@ def advance(
     return following
 
 
-def _propose(state: CampaignState, tools: Tools, number: int) -> list[Candidate]:
-    slot = Slot(
+def _slot(state: CampaignState, tools: Tools, number: int) -> Slot:
+    return Slot(
         campaign_id=state.campaign_id,
         generation=state.generation,
         slot=number,
@@ -96,6 +106,9 @@ def _propose(state: CampaignState, tools: Tools, number: int) -> list[Candidate]
         templates=tools.beginning.templates,
         limits=tools.limits,
     )
+
+
+def _propose(slot: Slot, tools: Tools) -> list[Candidate]:
     made = contained("propose", lambda: tools.proposer.propose(slot))
     if isinstance(made, Verdict):
         raise InternalErrorRateError(
@@ -106,14 +119,18 @@ def _propose(state: CampaignState, tools: Tools, number: int) -> list[Candidate]
 
 def as_proposed(candidate: Candidate) -> Candidate:
     """Return the candidate as it was born, without what the stages found."""
-    verdict = candidate.verdict if candidate.verdict and candidate.verdict.stage == "propose" else None
+    verdict = candidate.verdict
+    is_born_with = candidate.structure is None or (
+        verdict is not None and (verdict.stage == "propose" or verdict.kind is FailureKind.SURPLUS)
+    )
     return Candidate(
         **candidate.model_dump(
             include={"candidate_id", "campaign_id", "generation", "proposer", "slot", "index"}
         ),
         lineage=candidate.lineage,
         structure=candidate.structure,
-        verdict=verdict,
+        repairs=candidate.repairs,
+        verdict=verdict if is_born_with else None,
     )
 
 

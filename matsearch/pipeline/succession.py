@@ -54,6 +54,7 @@ def next_state(
         generation=done,
         parents=tools.beginning.seeds if restarted else _parents(era, tools),
         history=(*state.history, summary),
+        stopped=None,
         status="finished" if done >= config.budget.generations else "running",
     )
 

@@ -15,6 +15,7 @@ from matsearch.core.config import (
 from matsearch.core.errors import ConfigError
 from matsearch.core.keys import canonical_json
 from matsearch.core.protocols import Limits, Potential, PropertyEvaluator, Proposer, ReferenceHull, Selector
+from matsearch.core.resources import find
 from matsearch.core.schemes import require_comparable
 from matsearch.crystal.nearest import KnownArrangements
 from matsearch.hull.library import reference_files
@@ -23,6 +24,7 @@ from matsearch.pipeline.opinions import load_opinions, refuse_formation_route
 from matsearch.pipeline.seeds import Seeds, find_seeds
 from matsearch.potentials import load_from
 from matsearch.properties import evaluators_for
+from matsearch.propose.llm.requests import Requests
 from matsearch.propose.operator_proposer import OperatorProposer
 from matsearch.select.best import BestSelector
 
@@ -40,6 +42,7 @@ class Tools:
     selection: SelectionSection
     selector: Selector
     proposer: Proposer
+    requests: Requests | None
     beginning: Seeds
 
     @cached_property
@@ -86,8 +89,14 @@ def _build(text: str, stamps: tuple[tuple[str, int, int], ...]) -> Tools:  # noq
         selection=rules,
         selector=BestSelector(config.objectives, rules),
         proposer=OperatorProposer({str(name): share for name, share in config.propose.operators.items()}),
+        requests=_requests(config),
         beginning=beginning,
     )
+
+
+def _requests(config: SearchConfig) -> Requests | None:
+    model = config.propose.llm
+    return None if model is None else Requests(model, predict=bool(config.system.formulas))
 
 
 def _selection(config: SearchConfig) -> SelectionSection:
@@ -108,7 +117,9 @@ def _stamps(config: SearchConfig) -> tuple[tuple[str, int, int], ...]:
     """Return path, time and size of the files that a configuration names: a changed file is read again."""
     seeds = [] if config.seeds.source in BUILT_IN else [Path(config.seeds.source)]
     weights = [Path(p.weights) for p in (config.potential, *config.opinions) if p.weights]
+    model = config.propose.llm
     files = [
+        *([find("prompts", model.prompt)] if model and model.prompt else []),
         *reference_files(config.reference.source),
         *(path for path in weights if path.is_file()),
         *(f for path in seeds for f in (sorted(path.iterdir()) if path.is_dir() else [path]) if f.is_file()),

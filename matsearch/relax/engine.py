@@ -98,7 +98,7 @@ def get_engine(potential: PotentialSection, execution: ExecutionSection, sha256:
     """
     key = (
         potential.model_dump_json(),
-        execution.model_dump_json(exclude={"batch_size"}),
+        execution.model_dump_json(exclude={"batch_size", "calls"}),
         str(Settings().workers),
         sha256,
     )

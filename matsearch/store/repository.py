@@ -26,6 +26,7 @@ from matsearch.store.tables import (
     COUNTERS,
     SORTS,
     STATES,
+    begins_with,
     candidate_conditions,
     candidate_row,
     in_pages,
@@ -131,6 +132,11 @@ class DocumentRepository(DocumentResultCache):
     def get_call(self, key: str) -> dict[str, Any] | None:
         """Return an answered call."""
         return self._get(CALLS, key)
+
+    def list_calls(self, prefix: str) -> dict[str, dict[str, Any]]:
+        """Return the calls whose keys begin so, by key."""
+        rows = self._backend.find(CALLS, begins_with(prefix), sort=("id",))
+        return {row["id"]: self._document(CALLS, row) for row in rows}
 
     def put_blob(self, content: bytes) -> str:
         """Store bytes and return their sha256."""

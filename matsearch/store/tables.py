@@ -117,7 +117,10 @@ def candidate_conditions(query: CandidateQuery) -> tuple[Condition, ...]:
     if query.max_energy_above_hull is not None:
         conditions += (Condition("energy_above_hull", "<", query.max_energy_above_hull),)
     if query.id_prefix:
-        # a range, unlike a pattern, needs no escaping and uses the index in both databases
-        end = query.id_prefix + chr(0x10FFFF)
-        conditions += (Condition("id", ">=", query.id_prefix), Condition("id", "<", end))
+        conditions += begins_with(query.id_prefix)
     return conditions
+
+
+def begins_with(prefix: str) -> tuple[Condition, ...]:
+    """Return the conditions of ids that begin so: a range needs no escaping and uses the index in both databases."""
+    return Condition("id", ">=", prefix), Condition("id", "<", prefix + chr(0x10FFFF))

@@ -1,0 +1,120 @@
+"""A generation asked of a language model: the calls that are missing are made, then each reply is read."""
+
+import atexit
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+from matsearch.core.calls import Call, CallRequest
+from matsearch.core.config import SearchConfig
+from matsearch.core.errors import LanguageModelError
+from matsearch.core.faults import boundary
+from matsearch.core.progress import report
+from matsearch.core.protocols import Repository, Slot
+from matsearch.core.records import Candidate
+from matsearch.core.verdict import FailureKind
+from matsearch.parse.reply.candidates import candidates_of
+from matsearch.parse.reply.reader import ReplyReader
+from matsearch.pipeline.allowance import Allowance
+from matsearch.pipeline.ledger import Ledger
+from matsearch.propose.llm.client import Client
+from matsearch.propose.llm.requests import Requests
+
+_clients: dict[str, Client] = {}
+
+
+def ask_generation(
+    slots: Sequence[Slot], requests: Requests, config: SearchConfig, repository: Repository
+) -> list[Candidate]:
+    """Return the candidates of a generation's slots; calls that were answered before are not made again.
+
+    Raises
+    ------
+    BudgetSpentError
+        If a budget does not suffice. What was answered is kept.
+    LanguageModelError
+        If the endpoint, key, model or prompt cannot be used, or no call of the generation was answered.
+    """
+    ledger = Ledger(repository, slots[0].campaign_id)
+    asked = [requests.request(slot, n) for slot, n in zip(slots, config.crystals_by_slot(), strict=True)]
+    calls = {request.slot: call for request in asked if (call := ledger.answer(request))}
+    missing = [request for request in asked if request.slot not in calls]
+    if missing:
+        calls |= _make(missing, ledger, config)
+    _require_an_answer(calls)
+    return [c for request in asked for c in _read(request, calls[request.slot])]
+
+
+def get_client(config: SearchConfig) -> Client:
+    """Return the client of a configuration, kept until :func:`close_clients`; its endpoint, key and model are checked.
+
+    Raises
+    ------
+    LanguageModelError
+        If it cannot be used.
+    """
+    model = config.propose.llm
+    if model is None:
+        raise LanguageModelError("this search asks no language model", "name one in propose.llm.model")
+    key = f"{model.model} {model.output} {config.execution.calls.model_dump_json()}"
+    if key not in _clients:
+        client = Client(config.execution.calls, output=model.output)
+        try:
+            client.check(model.model)
+        except BaseException:
+            client.close()
+            raise
+        _clients[key] = client
+    return _clients[key]
+
+
+@atexit.register
+def close_clients() -> None:
+    """End all clients, and the process that reads replies."""
+    while _clients:
+        _clients.popitem()[1].close()
+    if _reader.cache_info().currsize:
+        _reader().close()
+        _reader.cache_clear()
+
+
+@lru_cache(maxsize=1)
+def _reader() -> ReplyReader:
+    return ReplyReader()
+
+
+def _make(missing: Sequence[CallRequest], ledger: Ledger, config: SearchConfig) -> dict[int, Call]:
+    """Make calls and keep each as it ends."""
+    allowance = Allowance(config.budget, ledger.usage())
+    allowance.require(len(missing), missing[0].generation)
+    client = get_client(config)
+    by_slot = {request.slot: request for request in missing}
+    made: dict[int, Call] = {}
+    for call in client.ask(allowance.allowed(missing)):
+        boundary("replied")
+        allowance.add(ledger.keep(by_slot[call.slot], call))
+        boundary("reply-kept")
+        made[call.slot] = call
+        report("called", generation=call.generation, n=len(made), total=len(missing))
+    if allowance.spent is not None:
+        raise allowance.spent
+    return made
+
+
+def _require_an_answer(calls: Mapping[int, Call]) -> None:
+    if any(call.answered for call in calls.values()):
+        return
+    kinds = Counter(call.verdict.kind.value for call in calls.values() if call.verdict)
+    counts = ", ".join(f"{n} {kind}" for kind, n in kinds.most_common())
+    last = next(call.verdict.detail for call in reversed(list(calls.values())) if call.verdict)
+    generation = next(iter(calls.values())).generation
+    raise LanguageModelError(
+        f"none of the {len(calls)} calls of generation {generation} was answered: {counts}; {last}",
+        "nothing is lost: see to the endpoint and run the same command again",
+    )
+
+
+def _read(request: CallRequest, call: Call) -> list[Candidate]:
+    cut_off = call.verdict is not None and call.verdict.kind is FailureKind.CUT_OFF
+    found = _reader().read(call.reply, cut_off=cut_off) if call.reply is not None else []
+    return candidates_of(request, call, found)
