@@ -5,7 +5,9 @@ from typing import Any
 from matsearch.cli.console import print_aligned, print_json, print_line
 from matsearch.cli.lookup import find_campaign, opened
 from matsearch.core.calls import Call, Usage
+from matsearch.core.campaign import CampaignRecord
 from matsearch.core.errors import InputError
+from matsearch.core.protocols import Repository
 from matsearch.core.text import one_line
 from matsearch.pipeline.ledger import Ledger, usage_of
 
@@ -39,6 +41,13 @@ def show_call(key: str, store: str | None, *, as_json: bool) -> None:
         print_json(document)
         return
     _print_call(Call.model_validate(document))
+
+
+def usage_of_campaign(repository: Repository, record: CampaignRecord) -> Usage | None:
+    """Return what the calls of a campaign came to; None where it asks no language model."""
+    if "language_model" not in record.provenance:
+        return None
+    return Ledger(repository, record.campaign_id).usage()
 
 
 def usage_sentence(usage: Usage) -> str:

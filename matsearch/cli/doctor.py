@@ -1,5 +1,6 @@
 """``matsearch doctor``."""
 
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -44,6 +45,7 @@ def run_doctor(store: str | None, *, as_json: bool) -> None:
         _disk(),
         _jobstore(),
         _share(),
+        _language_model(),
         _extras(),
     ]
     healthy = all(check.ok for check in checks)
@@ -114,6 +116,13 @@ def _jobstore() -> Check:
 def _share() -> Check:
     names = available("configs")
     return Check(name="configs", ok=bool(names), detail=", ".join(names) or "none found", remedy="")
+
+
+def _language_model() -> Check:
+    has_key = "set" if os.environ.get("OPENAI_API_KEY") else "not set"
+    address = "set" if os.environ.get("OPENAI_BASE_URL") else "not set, so OpenAI's own"
+    detail = f"OPENAI_API_KEY {has_key}; OPENAI_BASE_URL {address}; `matsearch config check FILE` asks it"
+    return Check(name="language model", ok=True, detail=detail)
 
 
 def _extras() -> Check:

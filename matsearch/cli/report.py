@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from matsearch.cli.calls import usage_of_campaign, usage_sentence
 from matsearch.cli.console import print_json, print_line
 from matsearch.cli.lookup import find_campaign, opened
+from matsearch.core.calls import Usage
 from matsearch.core.campaign import CampaignRecord
 from matsearch.core.config import parse_config
 from matsearch.core.errors import MatsearchError
@@ -29,8 +31,8 @@ from matsearch.pipeline.result import SearchResult, load_result
 _SAME_HULL = ("sha256", "scheme_id", "corrections")
 
 _OF_ASKED = {
-    "asked": "slots of all generations begun",
-    "replied": "slots that were answered",
+    "asked": "crystals asked for in all generations begun",
+    "replied": "crystals asked for in what was answered",
     "parsed": "candidates with a structure",
     "valid": "candidates that passed sanity",
     "unique": "different cells among them",
@@ -54,15 +56,18 @@ def report_campaign(campaign: str | None, to: Path, n: int, store: str | None, *
     """Write a campaign's report to a folder."""
     with opened(store) as repository:
         result = load_result(repository, find_campaign(repository, campaign))
+        usage = usage_of_campaign(repository, result.record)
     written_at = datetime.now(UTC).isoformat(timespec="seconds")
-    files = write_report(campaign_report(result, n, written_at), to)
+    files = write_report(campaign_report(result, n, written_at, usage), to)
     if as_json:
         print_json({"folder": str(to), "files": files})
         return
     print_line(f"{to / files[0]}: open it in a browser; {len(files) - 1} figures and files beside it")
 
 
-def campaign_report(result: SearchResult, n: int, written_at: str) -> CampaignReport:
+def campaign_report(
+    result: SearchResult, n: int, written_at: str, usage: Usage | None = None
+) -> CampaignReport:
     """Return all that a report shows.
 
     Parameters
@@ -71,6 +76,8 @@ def campaign_report(result: SearchResult, n: int, written_at: str) -> CampaignRe
         Crystals of the table.
     written_at : str
         Aware UTC, ISO 8601.
+    usage : Usage or None
+        What its calls came to, where it asks a language model.
     """
     record, candidates = result.record, result.candidates
     diagram, note = _diagram(record, believed_scored(candidates))
@@ -91,11 +98,13 @@ def campaign_report(result: SearchResult, n: int, written_at: str) -> CampaignRe
         diagram=diagram,
         diagram_note=note,
         written_at=written_at,
+        usage=usage,
+        usage_sentence=usage_sentence(usage) if usage else "",
     )
 
 
 def funnel_steps(funnel: Funnel, below_hull: str) -> list[FunnelStep]:
-    """Return the funnel's counts with their denominators: slots asked, then distinct crystals."""
+    """Return the funnel's counts with their denominators: crystals asked for, then distinct ones."""
     counts = funnel.document()
     steps = []
     for of, meanings in (("asked", _OF_ASKED), ("distinct", _OF_DISTINCT)):

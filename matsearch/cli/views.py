@@ -2,17 +2,13 @@
 
 from pathlib import Path
 
-from matsearch.cli.calls import usage_sentence
+from matsearch.cli.calls import usage_of_campaign, usage_sentence
 from matsearch.cli.console import print_counts, print_json, print_line, print_ranked
 from matsearch.cli.lookup import find_campaign, find_candidate, opened
-from matsearch.core.calls import Usage
-from matsearch.core.campaign import CampaignRecord
-from matsearch.core.protocols import Repository
 from matsearch.core.records import Candidate, HullPlacement, OxidationStates, Relaxation
 from matsearch.crystal.ions import ion_summary
 from matsearch.export.folder import write_folder
 from matsearch.pipeline.funnel import hull_sentence
-from matsearch.pipeline.ledger import Ledger
 from matsearch.pipeline.result import load_result
 
 
@@ -23,7 +19,7 @@ def show_status(campaign: str | None, store: str | None, *, as_json: bool) -> No
         result = load_result(repository, record)
         verdicts = repository.verdict_counts(record.campaign_id)
         work = repository.work_summary(record.campaign_id)
-        usage = _usage(repository, record)
+        usage = usage_of_campaign(repository, record)
     state = record.state
     if as_json:
         print_json(
@@ -49,13 +45,6 @@ def show_status(campaign: str | None, store: str | None, *, as_json: bool) -> No
     if usage:
         print_line(f"Calls of {record.config['propose']['llm']['model']}: {usage_sentence(usage)}")
     print_line(hull_sentence(record))
-
-
-def _usage(repository: Repository, record: CampaignRecord) -> Usage | None:
-    """Return what the calls of a campaign came to; None where it asks no language model."""
-    if "language_model" not in record.provenance:
-        return None
-    return Ledger(repository, record.campaign_id).usage()
 
 
 def show_top(campaign: str | None, n: int, store: str | None, *, as_json: bool) -> None:

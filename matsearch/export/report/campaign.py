@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from matsearch.core.calls import Usage
 from matsearch.core.campaign import CampaignRecord
 from matsearch.core.records import Candidate
 from matsearch.export.report.numbers import (
@@ -40,6 +41,8 @@ class CampaignReport:
         Why there is none, or what the diagram leaves out.
     written_at : str
         Aware UTC, ISO 8601.
+    usage, usage_sentence : Usage or None, str
+        What the calls of a language model came to; none where none was asked.
     """
 
     record: CampaignRecord
@@ -54,6 +57,8 @@ class CampaignReport:
     diagram: HullDiagram | None
     diagram_note: str
     written_at: str
+    usage: Usage | None = None
+    usage_sentence: str = ""
 
     @property
     def scored(self) -> bool:
@@ -79,4 +84,5 @@ class CampaignReport:
             "crystals": [{**c.row, "line": c.line.document()} for c in self.crystals],
             "diagram": self.diagram.document() if self.diagram else None,
             "diagram_note": self.diagram_note,
+            **({"usage": self.usage.document()} if self.usage else {}),
         }
