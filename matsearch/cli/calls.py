@@ -8,7 +8,7 @@ from matsearch.core.calls import Call, Usage
 from matsearch.core.campaign import CampaignRecord
 from matsearch.core.errors import InputError
 from matsearch.core.protocols import Repository
-from matsearch.core.text import one_line
+from matsearch.core.text import counted, one_line
 from matsearch.pipeline.ledger import Ledger, usage_of
 
 _HEAD = ("gen", "slot", "key", "ended", "attempts", "seconds", "tokens in", "out", "cost (USD)")
@@ -31,12 +31,14 @@ def show_calls(campaign: str | None, n: int, store: str | None, *, as_json: bool
 
 
 def show_call(key: str, store: str | None, *, as_json: bool) -> None:
-    """Print one call."""
+    """Print one call: the answer, or where there is none the last that failed."""
     with opened(store) as repository:
         found = {row: c for row, c in repository.list_calls(key).items() if "messages" in c} if key else {}
-    if len(found) != 1:
-        raise InputError(f"{len(found) or 'no'} calls have the key {key!r}", "`matsearch calls` lists keys")
-    document = next(iter(found.values()))
+    keys = {document["key"] for document in found.values()}
+    if len(keys) != 1:
+        raise InputError(f"{len(keys) or 'no'} calls have the key {key!r}", "`matsearch calls` lists keys")
+    # rows of calls that failed are longer than the answer's, and end with their time
+    document = found.get(keys.pop()) or found[max(found)]
     if as_json:
         print_json(document)
         return
@@ -52,33 +54,33 @@ def usage_of_campaign(repository: Repository, record: CampaignRecord) -> Usage |
 
 def usage_sentence(usage: Usage) -> str:
     """Return what a campaign's calls came to, in words."""
+    if not usage.calls:
+        return f"none made, {counted(usage.reused, 'answer')} taken from the store"
     failed = ", ".join(f"{n} {kind.replace('_', ' ')}" for kind, n in sorted(usage.failures.items()))
-    given = _known(usage.input_tokens, usage.unknown_tokens)
-    taken = _known(usage.output_tokens, usage.unknown_tokens)
     parts = [
-        f"{usage.calls} calls, {usage.answered} answered ({usage.attempts} requests)",
-        f"{given} tokens in and {taken} out",
-        f"cost {_known(usage.cost, usage.unknown_cost, ' USD')}",
+        f"{counted(usage.calls, 'call')}, {usage.answered} answered ({counted(usage.attempts, 'request')})",
+        f"{_known(usage.input_tokens)} tokens in and {_known(usage.output_tokens)} out{_but(usage.unknown_tokens)}",
+        f"cost {_known(usage.cost)} USD{_but(usage.unknown_cost)}"
+        if usage.cost is not None
+        else "cost unknown",
     ]
     return (
         "; ".join(parts)
         + (f"; {failed}" if failed else "")
-        + (f"; {usage.reused} answers taken from the store" if usage.reused else "")
+        + (f"; {counted(usage.reused, 'answer')} taken from the store" if usage.reused else "")
     )
 
 
-def _known(value: float | None, unknown: int, unit: str = "") -> str:
-    if value is None:
-        return "unknown"
-    return (
-        f"{value:,.6g}{unit}"
-        if unit
-        else f"{value:,}" + (f" (and {unknown} calls unknown)" if unknown else "")
-    )
+def _known(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:,.6g}" if isinstance(value, float) else f"{value:,}"
+
+
+def _but(unknown: int) -> str:
+    return f" (not known of {counted(unknown, 'call')})" if unknown else ""
 
 
 def _row(entry: dict[str, Any]) -> tuple[str, ...]:
-    cost, origin = entry["cost"], "" if entry["paid"] else " (from the store)"
+    origin = "" if entry["paid"] else " (from the store)"
     return (
         str(entry["generation"]),
         str(entry["slot"]),
@@ -88,12 +90,12 @@ def _row(entry: dict[str, Any]) -> tuple[str, ...]:
         f"{entry['latency_s']:.1f}",
         _cell(entry["input_tokens"]),
         _cell(entry["output_tokens"]),
-        "unknown" if cost is None else f"{cost:.5f}",
+        _cell(entry["cost"], ".5f"),
     )
 
 
-def _cell(tokens: int | None) -> str:
-    return "unknown" if tokens is None else str(tokens)
+def _cell(value: float | None, form: str = "") -> str:
+    return "unknown" if value is None else f"{value:{form}}"
 
 
 def _print_call(call: Call) -> None:
@@ -110,6 +112,10 @@ def _print_call(call: Call) -> None:
         print_line(
             f"  attempt    {attempt.kind or 'answered'} after {attempt.seconds:.1f} s {attempt.detail}".rstrip()
         )
+    print_line(
+        f"  took       {call.latency_s:.1f} s, tokens in {_cell(call.input_tokens)}, out {_cell(call.output_tokens)}, "
+        f"cost (USD) {_cell(call.cost, '.5f')}, finish reason {call.finish_reason or 'unknown'}"
+    )
     if call.verdict:
         print_line(f"  ended      {call.verdict.kind}: {call.verdict.detail}")
     for message in call.messages:
@@ -119,4 +125,4 @@ def _print_call(call: Call) -> None:
 
 def _printable(text: str) -> str:
     # what came over the wire must not steer the terminal
-    return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
+    return "".join(c if c.isprintable() or c in "\n\t" else "?" for c in text)

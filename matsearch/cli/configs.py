@@ -1,14 +1,18 @@
 """``matsearch config``."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from matsearch.cli.console import print_json, print_line
 from matsearch.core.config import SearchConfig
 from matsearch.core.resources import find
+from matsearch.core.text import counted
 from matsearch.graph.api import resolve_config
+
+if TYPE_CHECKING:
+    from matsearch.propose.llm.checking import Model
 
 
 def check(config: str, overrides: dict[str, Any], *, as_json: bool) -> None:
@@ -19,8 +23,7 @@ def check(config: str, overrides: dict[str, Any], *, as_json: bool) -> None:
 
     search = resolve_config(config, overrides)
     tools = build_tools(search)
-    if search.propose.llm:
-        get_client(search)  # its endpoint answers, takes the key and knows the model
+    client = get_client(search) if search.propose.llm else None
     facts = {
         "campaign_id": campaign_id(search, tools),
         "potential": f"{tools.potential.info.name} {tools.potential.info.version}",
@@ -28,12 +31,10 @@ def check(config: str, overrides: dict[str, Any], *, as_json: bool) -> None:
         "seeds": len(tools.beginning.seeds),
         "templates": len(tools.beginning.templates),
         "proposals": search.population.proposals * search.budget.generations,
-        **(
-            {"calls": len(search.crystals_by_slot()) * search.budget.generations}
-            if search.propose.llm
-            else {}
-        ),
     }
+    if client is not None and client.model is not None:
+        facts["calls"] = len(search.crystals_by_slot()) * search.budget.generations
+        facts["endpoint"] = {"address": client.endpoint.name, **client.model.document()}
     if as_json:
         print_json(facts)
         return
@@ -45,8 +46,23 @@ def check(config: str, overrides: dict[str, Any], *, as_json: bool) -> None:
     print_line(
         f"  {len(tools.beginning.seeds)} seeds, {len(tools.beginning.templates)} templates, {facts['proposals']} proposals in all"
     )
-    if search.propose.llm:
-        print_line(f"  {search.propose.llm.model} answers at its endpoint; {facts['calls']} calls in all")
+    if client is not None and client.model is not None:
+        print_line(
+            f"  {client.endpoint.name} {_listed(client.model)}; {facts['calls']} calls in all{_ended(search)}"
+        )
+
+
+def _listed(model: "Model") -> str:
+    if model.listed:
+        return f"lists {model.name}"
+    return f"does not say whether it serves {model.name}: the first call shows (most addresses end in /v1)"
+
+
+def _ended(search: SearchConfig) -> str:
+    per_generation, limit = len(search.crystals_by_slot()), search.budget.calls
+    if limit is None or limit >= per_generation * search.budget.generations:
+        return ""
+    return f", and budget.calls ends it after {counted(limit // per_generation, 'generation')}"
 
 
 def print_schema() -> None:

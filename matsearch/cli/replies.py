@@ -9,6 +9,7 @@ from pymatgen.io.cif import CifWriter
 from matsearch.cli.console import print_json, print_line
 from matsearch.core.errors import InputError
 from matsearch.export.writing import writing_to
+from matsearch.parse.reply.draft import MAX_REPLY_BYTES
 from matsearch.parse.reply.found import Found
 from matsearch.parse.reply.reader import ReplyReader
 
@@ -33,7 +34,8 @@ def parse_files(files: Sequence[Path], to: Path | None, *, as_json: bool) -> Non
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        with path.open("rb") as file:  # one byte too many is enough to be refused
+            return file.read(MAX_REPLY_BYTES + 1).decode("utf-8", "replace")
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}", "check the path") from error
 
@@ -46,10 +48,10 @@ def _sentence(found: Found) -> str:
 
 
 def _write(read: Sequence[tuple[Path, Sequence[Found]]], to: Path) -> list[str]:
-    stems = Counter(path.stem for path, _ in read)
+    numbered = len({path.stem for path, _ in read}) < len(read)
     crystals = {
-        f"{path.stem if stems[path.stem] == 1 else path.name}-{number}.cif": one.structure
-        for path, found in read
+        f"{f'{place:03d}-' if numbered else ''}{path.stem}-{number}.cif": one.structure
+        for place, (path, found) in enumerate(read, start=1)
         for number, one in enumerate(found, start=1)
         if one.structure is not None
     }

@@ -54,7 +54,7 @@ def run_search(
     if usage is not None and search.propose.llm is not None:
         print_line(f"Calls of {search.propose.llm.model}: {usage_sentence(usage)}.")
     if record.state.stopped:
-        print_line(f"Stopped before generation {record.state.generation}: {record.state.stopped}.")
+        print_line(f"Stopped at generation {record.state.generation}: {record.state.stopped}.")
     _print_next(result, uri)
 
 

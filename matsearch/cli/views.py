@@ -6,6 +6,7 @@ from matsearch.cli.calls import usage_of_campaign, usage_sentence
 from matsearch.cli.console import print_counts, print_json, print_line, print_ranked
 from matsearch.cli.lookup import find_campaign, find_candidate, opened
 from matsearch.core.records import Candidate, HullPlacement, OxidationStates, Relaxation
+from matsearch.core.text import counted
 from matsearch.crystal.ions import ion_summary
 from matsearch.export.folder import write_folder
 from matsearch.pipeline.funnel import hull_sentence
@@ -36,7 +37,7 @@ def show_status(campaign: str | None, store: str | None, *, as_json: bool) -> No
             }
         )
         return
-    print_line(f"{record.campaign_id}: {state.status}, {state.generation} generations done")
+    print_line(f"{record.campaign_id}: {state.status}, {counted(state.generation, 'generation')} done")
     if state.stopped:
         print_line(f"Stopped: {state.stopped}")
     print_counts("Funnel", result.funnel.document())
@@ -83,7 +84,7 @@ def export_campaign(
 
 def _print_candidate(candidate: Candidate) -> None:
     lineage = candidate.lineage
-    made = ", ".join(f"{key} {value}" for key, value in lineage.details.items())
+    made = ", ".join(f"{key} {str(value)[:40]}" for key, value in lineage.details.items())
     print_line(f"{candidate.candidate_id}  {candidate.formula}  {candidate.spacegroup or ''}".rstrip())
     print_line(
         f"  campaign    {candidate.campaign_id}, generation {candidate.generation}, slot {candidate.slot}"

@@ -112,7 +112,7 @@ class Call(Record):
     finish_reason : str or None
         As the endpoint says it.
     input_tokens, output_tokens : int or None
-        None is unknown.
+        Those known of all attempts; None is unknown.
     cost : float or None
         In USD; None is unknown.
     latency_s : float

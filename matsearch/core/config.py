@@ -244,7 +244,7 @@ def _explain(item: Any) -> str:
         return f"{path}: missing"
     message = item["msg"].removeprefix("Value error, ")
     value = repr(item["input"])
-    may_be_shown = len(value) < 80 and not ("://" in value and "@" in value)  # a URL may hold a password
+    may_be_shown = len(value) < 80 and "://" not in value  # a URL may hold a password
     return f"{path}: {message}" + (f" (got {value})" if may_be_shown else "")
 
 

@@ -1,6 +1,7 @@
 """The sections of a configuration that are about a language model: what is asked, how it is reached, what it may cost."""
 
 from typing import Annotated, Literal
+from urllib.parse import parse_qsl
 
 from pydantic import Field, field_validator
 
@@ -34,7 +35,7 @@ class LanguageModelSection(Section):
 
 
 class CallsSection(Section):
-    """How a language model is reached. Changes no answer."""
+    """How a language model is reached; in no campaign's identity."""
 
     base_url: Annotated[
         str | None,
@@ -44,9 +45,13 @@ class CallsSection(Section):
     @field_validator("base_url")
     @classmethod
     def _without_credentials(cls, url: str | None) -> str | None:
-        if url is not None and "@" in url.split("/")[2]:
+        if url is None:
+            return None
+        address, _, query = url.partition("?")
+        if "@" in address or {name for name, _ in parse_qsl(query)} - {"api-version"}:
             raise ValueError(
-                "a password in a URL is stored with the campaign: give the key as OPENAI_API_KEY"
+                "what it holds beside the address is stored with the campaign: give the key as OPENAI_API_KEY, "
+                "or the whole URL as OPENAI_BASE_URL"
             )
         return url
 

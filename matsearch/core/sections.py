@@ -293,7 +293,7 @@ class BudgetSection(Section):
     ] = None
     tokens: Annotated[
         int | None,
-        Field(ge=1, description="Tokens in and out, as far as the endpoint tells; null: no limit."),
+        Field(ge=1, description="Tokens in and out; needs an endpoint that tells them; null: no limit."),
     ] = None
     cost: Annotated[
         float | None, Field(gt=0, description="USD, by execution.calls' prices; null: no limit.")

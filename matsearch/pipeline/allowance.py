@@ -26,20 +26,26 @@ class Allowance:
     def require(self, n_calls: int, generation: int) -> None:
         """Refuse to begin a generation that is not likely to be finished.
 
-        Its tokens and cost are taken to be the mean of the campaign's calls so far, where there were some.
+        Its tokens and cost are taken to be the mean of the campaign's calls so far of which they are known.
 
         Raises
         ------
         BudgetSpentError
-            Naming the limit, what is left of it and what the generation needs.
+            Naming the limit, what is left of it and what the generation needs; or a limit that cannot be kept, as the
+            endpoint tells of no call what it took.
         """
-        usage, answered = self._usage, max(1, self._usage.answered)
+        usage = self._usage
         needs = {
             "calls": float(n_calls),
-            "tokens": usage.tokens / answered * n_calls,
-            "cost": (usage.cost or 0.0) / answered * n_calls,
+            "tokens": usage.tokens / max(1, usage.answered - usage.unknown_tokens) * n_calls,
+            "cost": (usage.cost or 0.0) / max(1, usage.answered - usage.unknown_cost) * n_calls,
         }
         for name, limit, spent in self._limits():
+            if name != "calls" and 0 < usage.answered == usage.unknown_tokens:
+                raise BudgetSpentError(
+                    f"budget.{name}: {limit:g} cannot be kept, the endpoint does not tell what a call took",
+                    "nothing is lost: set budget.calls in its place and run the same command again",
+                )
             if spent >= limit or needs[name] > limit - spent:
                 raise BudgetSpentError(
                     f"budget.{name}: {max(0.0, limit - spent):.6g} of {limit:g} left, and the {n_calls} calls of "

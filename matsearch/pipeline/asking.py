@@ -2,7 +2,8 @@
 
 import atexit
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from contextlib import closing
 from functools import lru_cache
 
 from matsearch.core.calls import Call, CallRequest
@@ -20,7 +21,7 @@ from matsearch.pipeline.ledger import Ledger
 from matsearch.propose.llm.client import Client
 from matsearch.propose.llm.requests import Requests
 
-_clients: dict[str, Client] = {}
+_clients: dict[tuple[Hashable, ...], Client] = {}
 
 
 def ask_generation(
@@ -56,23 +57,19 @@ def get_client(config: SearchConfig) -> Client:
     model = config.propose.llm
     if model is None:
         raise LanguageModelError("this search asks no language model", "name one in propose.llm.model")
-    key = f"{model.model} {model.output} {config.execution.calls.model_dump_json()}"
+    client = Client(config.execution.calls, output=model.output)
+    # the endpoint and its key may come from the environment, which may change
+    key = (client.endpoint, config.execution.calls, model.model, model.output)
     if key not in _clients:
-        client = Client(config.execution.calls, output=model.output)
-        try:
-            client.check(model.model)
-        except BaseException:
-            client.close()
-            raise
+        client.check(model.model)
         _clients[key] = client
     return _clients[key]
 
 
 @atexit.register
 def close_clients() -> None:
-    """End all clients, and the process that reads replies."""
-    while _clients:
-        _clients.popitem()[1].close()
+    """Forget all clients, and end the process that reads replies."""
+    _clients.clear()
     if _reader.cache_info().currsize:
         _reader().close()
         _reader.cache_clear()
@@ -90,12 +87,13 @@ def _make(missing: Sequence[CallRequest], ledger: Ledger, config: SearchConfig) 
     client = get_client(config)
     by_slot = {request.slot: request for request in missing}
     made: dict[int, Call] = {}
-    for call in client.ask(allowance.allowed(missing)):
-        boundary("replied")
-        allowance.add(ledger.keep(by_slot[call.slot], call))
-        boundary("reply-kept")
-        made[call.slot] = call
-        report("called", generation=call.generation, n=len(made), total=len(missing))
+    with closing(client.ask(allowance.allowed(missing))) as calls:
+        for call in calls:
+            boundary("replied")
+            allowance.add(ledger.keep(by_slot[call.slot], call))
+            boundary("reply-kept")
+            made[call.slot] = call
+            report("called", generation=call.generation, n=len(made), total=len(missing))
     if allowance.spent is not None:
         raise allowance.spent
     return made

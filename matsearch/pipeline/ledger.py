@@ -3,7 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
+from pydantic import ValidationError
+
 from matsearch.core.calls import Call, CallRequest, Usage
+from matsearch.core.errors import StoreError
 from matsearch.core.protocols import Repository
 
 
@@ -19,15 +22,21 @@ class Ledger:
         document = self._repository.get_call(request.key)
         if document is None:
             return None
-        call = Call.model_validate(document)
-        self._write_down(request, call, request.key)
+        try:
+            call = Call.model_validate(document)
+        except ValidationError as error:
+            raise StoreError(
+                f"the record of call {request.key[:12]} is damaged: {error.errors()[0]['msg']}",
+                "restore the store from a copy",
+            ) from error
+        self._write_down(request, call)
         return call
 
     def keep(self, request: CallRequest, call: Call) -> dict[str, Any]:
         """Keep a call that ended, the answer first, and return its line in the ledger."""
-        row = request.key if call.answered else f"failed/{self._place(request)}/{call.created_at}"
+        row = request.key if call.answered else f"{request.key}/{call.created_at}"
         self._repository.put_call(row, call.document())
-        return self._write_down(request, call, row)
+        return self._write_down(request, call)
 
     def entries(self) -> list[dict[str, Any]]:
         """Return the lines of the ledger by generation and slot."""
@@ -38,8 +47,8 @@ class Ledger:
         """Return what all calls came to."""
         return usage_of(self.entries())
 
-    def _write_down(self, request: CallRequest, call: Call, row: str) -> dict[str, Any]:
-        line = {**call.entry(request), "call": row}
+    def _write_down(self, request: CallRequest, call: Call) -> dict[str, Any]:
+        line = call.entry(request)
         ending = "" if call.answered else f"/{call.created_at}"
         self._repository.put_call(f"{self._place(request)}{ending}", line)
         return line

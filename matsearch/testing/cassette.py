@@ -18,6 +18,9 @@ from matsearch.testing.chemist_question import crystals_asked, language_asked
 from matsearch.testing.language_server import fingerprint_of
 
 PROMPT, REPLY = ".prompt.txt", ".reply.txt"
+RECORDED = "recorded"
+"""The name of the model, since nobody knows which one it was."""
+
 NOT_RECORDED = "1970-01-01T00:00:00+00:00"
 """When a recorded call was made: nobody knows."""
 
@@ -142,7 +145,7 @@ class CassetteProposer:
             messages=(Message(role="user", content=recording.prompt),),
             language=language_asked(recording.prompt),
             crystals=crystals_asked(recording.prompt),
-            model="recorded",
+            model=RECORDED,
         )
 
     def _unanswered(self, slot: Slot) -> Candidate:

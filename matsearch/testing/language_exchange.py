@@ -34,10 +34,13 @@ class ExchangeHandler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Answer a request for a completion."""
-        raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        length = self.headers.get("Content-Length", "")
+        if not length.isdecimal():
+            # its body would be read as the next request
+            length, self.close_connection = "0", True
         try:
-            body = json.loads(raw)
-        except ValueError:
+            body = json.loads(self.rfile.read(int(length)))
+        except (ValueError, RecursionError):
             body = None
         self._take(body if isinstance(body, dict) else {})
 
@@ -169,8 +172,8 @@ def objection(hit: "Hit", server: "LanguageServer", completion: bool) -> tuple[i
         return 401, error_document(f"Incorrect API key provided: {said}.", kind, code="invalid_api_key")
     if not completion:
         return None
-    if not isinstance(body.get("messages"), list):
-        return 400, error_document("'messages' is a required property", kind)
+    if not isinstance(body.get("messages"), list) or not all(isinstance(m, dict) for m in body["messages"]):
+        return 400, error_document("'messages' must be a list of objects", kind)
     if server.models and body.get("model") not in server.models:
         message = f"The model `{body.get('model')}` does not exist or you do not have access to it."
         return 404, error_document(message, kind, code="model_not_found")

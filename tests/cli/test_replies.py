@@ -48,6 +48,15 @@ def test_parse_writes_crystals(commands, reply, tmp_path):
     assert [f["verdict"] and f["verdict"]["kind"] for f in found] == [None, "wrong_counts"]
 
 
+def test_files_of_one_name_do_not_overwrite_each_other(commands, tmp_path):
+    paths = [tmp_path / folder / "reply.txt" for folder in "ab"]
+    for path in paths:
+        path.parent.mkdir()
+        path.write_text(ROCK_SALT)
+    ended = commands.run("parse", *paths, "--to", tmp_path / "crystals", "--json")
+    assert ended.document["written"] == ["001-reply-1.cif", "002-reply-1.cif"]
+
+
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00\x01" * 50, b"no crystal here", b"{" * 10_000])
 def test_parse_of_nonsense_is_an_answer(content, commands, tmp_path):
     path = tmp_path / "x.txt"

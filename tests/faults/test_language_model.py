@@ -7,6 +7,9 @@ from collections import Counter
 
 import pytest
 
+from matsearch.core.calls import CallRequest, Message
+from matsearch.graph.api import resolve_config
+from matsearch.pipeline.asking import close_clients, get_client
 from matsearch.testing.chemist import Chemist
 from matsearch.testing.language_server import LanguageServer
 from tests.commands import commands_in, run_toy, stored, uri
@@ -112,6 +115,10 @@ def test_each_fault_has_its_own_count_and_the_run_goes_on(commands, serve, tmp_p
     assert ended.document["usage"]["failures"] == expected
     assert {kind: verdicts(store)[kind] for kind in expected} == expected
     assert ended.document["funnel"]["distinct"] > 0
+    listed = commands.run("calls", "--store", uri(store), "--json", "-n", "100").document["calls"]
+    for kind in ("server_error", "refused"):
+        key = next(line["key"] for line in listed if line["kind"] == kind)
+        assert f"ended      {kind}" in commands.run("call", key[:12], "--store", uri(store)).out
     assert ended.document["funnel"]["replied"] == 2 * (
         4 + 4
     )  # two refusals, a null and a long one are replies
@@ -126,6 +133,40 @@ def test_what_is_answered_in_part_is_used(fault, known, commands, serve, tmp_pat
     assert usage["answered"] == 4
     assert (usage["input_tokens"] is not None) == known
     assert usage["unknown_tokens"] == (0 if known else 4)
+
+
+def test_what_is_known_in_part_says_so(commands, serve, tmp_path):
+    server = serve(lambda hit: "missing-usage" if hit.number == 2 else None)
+    store = tmp_path / "s.sqlite"
+    prices = {"execution__calls__input_price": 1.0, "execution__calls__output_price": 1.0}
+    ended = commands.run(*asked(store, **prices, budget__generations=1), env=environment(server))
+    assert ended.document["usage"]["unknown_cost"] == 1, ended.err
+    assert " USD (and 1 calls unknown)" in commands.run("calls", "--store", uri(store)).out
+
+
+def test_another_endpoint_in_the_environment_is_another_client(serve, monkeypatch):
+    config = resolve_config("toy", {"propose.llm": {"model": MODEL}})
+    try:
+        for server in (serve(), serve()):
+            monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+            assert get_client(config).endpoint.base_url == server.base_url
+            assert get_client(config) is get_client(config)
+    finally:
+        close_clients()
+
+
+def test_the_end_of_one_search_ends_no_call_of_another(serve, monkeypatch):
+    monkeypatch.setenv("OPENAI_BASE_URL", serve().base_url)
+    asked = {"campaign_id": "c", "generation": 0, "prompt_id": "csg/1", "prompt_sha256": "0" * 64}
+    said = {"language": "poscar", "crystals": 1, "model": MODEL}
+    requests = (
+        CallRequest(**asked, **said, slot=n, messages=(Message(role="user", content=f"crystal {n}"),))
+        for n in range(6)
+    )
+    calls = get_client(resolve_config("toy", {"propose.llm": {"model": MODEL}})).ask(requests)
+    first = next(calls)
+    close_clients()
+    assert sorted(call.slot for call in (first, *calls)) == list(range(6))
 
 
 def test_tokens_add_up_beside_faults(commands, serve, tmp_path):
@@ -277,7 +318,7 @@ def test_the_key_is_nowhere(commands, serve, tmp_path):
 
 
 def test_hostile_text_stays_text(commands, serve, tmp_path):
-    poscar = "{{ 7*7 }} <script>alert(1)</script> $(touch pwned) \\u001b[31m\n1.0\n4 0 0\n0 4 0\n0 0 4\nTi C\n1 1\ndirect\n0 0 0 Ti\n.5 .5 .5 C\n"
+    poscar = "{{ 7*7 }} <script>alert(1)</script> $(touch pwned) \x1b[31m\n1.0\n4 0 0\n0 4 0\n0 0 4\nTi C\n1 1\ndirect\n0 0 0 Ti\n.5 .5 .5 C\n"
     reply = json.dumps(
         {
             "crystals": [
@@ -289,15 +330,17 @@ def test_hostile_text_stays_text(commands, serve, tmp_path):
             ]
         }
     )
-    server = serve(answer=lambda messages, body: reply)
+    server = serve(answer=lambda messages, body: f"\x1b[2J{reply}")
     store = tmp_path / "s.sqlite"
     ended = commands.run(*asked(store), env=environment(server))
     assert ended.code == 0, ended.err
     assert not (tmp_path / "pwned").exists()
     prompts = [m["content"] for hit in server.hits for m in hit.body["messages"]]
     assert not any("49" in text or "script" in text or "touch" in text for text in prompts)
-    for verb in ("status", "calls"):
-        assert "\x1b" not in commands.run(verb, "--store", uri(store)).out
+    key = commands.run("calls", "--store", uri(store), "--json").document["calls"][0]["key"]
+    assert "\x1b" in commands.run("call", key, "--store", uri(store), "--json").document["reply"]
+    for verb in (["status"], ["calls"], ["call", key]):
+        assert "\x1b" not in commands.run(*verb, "--store", uri(store)).out
     report = commands.run("report", "--store", uri(store), "--to", str(tmp_path / "r"))
     assert report.code == 0, report.err
     assert "<script>alert" not in (tmp_path / "r" / "report.html").read_text()

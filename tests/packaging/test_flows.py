@@ -69,8 +69,8 @@ def test_flow_imports_only_matsearch_jobflow_and_the_standard_library(path):
 def test_init_copies_everything_once(tmp_path):
     copy_share(tmp_path / "mine")
     for kind in ("configs", "flows", "prompts"):
-        for path in (ROOT / kind).glob("*.*"):
-            assert (tmp_path / "mine" / kind / path.name).read_bytes() == path.read_bytes()
+        for path in (ROOT / kind).rglob("*.*"):
+            assert (tmp_path / "mine" / path.relative_to(ROOT)).read_bytes() == path.read_bytes()
     mine, theirs = (load_config(root / "configs" / "quickstart.yaml") for root in (tmp_path / "mine", ROOT))
     assert mine == theirs
     with pytest.raises(InputError, match="exists already"):

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SHARED = [path for kind in ("configs", "flows", "prompts") for path in sorted((ROOT / kind).glob("*.*"))]
+SHARED = [path for kind in ("configs", "flows", "prompts") for path in sorted((ROOT / kind).rglob("*.*"))]
 
 
 def python(*arguments: str | Path, cwd: Path, **environment: str) -> str:

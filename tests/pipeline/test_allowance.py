@@ -58,6 +58,21 @@ def test_a_generation_is_begun_only_if_it_can_be_finished(budget, enough):
         allowance.require(4, 7)
 
 
+def test_what_a_generation_needs_is_the_mean_of_what_is_known():
+    some = used(entry(), entry(None, cost=None))
+    for budget in ({"tokens": 999}, {"cost": 2.4}):
+        with pytest.raises(BudgetSpentError, match="need about"):
+            Allowance(BudgetSection(**budget), some).require(4, 1)
+    Allowance(BudgetSection(tokens=1000, cost=2.5), some).require(4, 1)
+
+
+@pytest.mark.parametrize("budget", [{"tokens": 9000}, {"cost": 9.0}])
+def test_a_limit_that_no_endpoint_helps_to_keep_ends_the_search(budget):
+    with pytest.raises(BudgetSpentError, match=r"cannot be kept.*budget\.calls"):
+        Allowance(BudgetSection(**budget), used(entry(None, cost=None))).require(4, 1)
+    Allowance(BudgetSection(**budget), used()).require(4, 0)
+
+
 def test_calls_are_counted_when_they_begin():
     allowance = Allowance(BudgetSection(calls=3), used(entry()))
     assert list(allowance.allowed(["a", "b", "c"])) == ["a", "b"]

@@ -19,7 +19,7 @@ from matsearch.propose.llm.requests import Requests
 from matsearch.testing.chemist import Chemist
 from matsearch.testing.chemist_crystals import NEAREST
 from matsearch.testing.chemist_entries import HOSTILE, UNKNOWN_ELEMENT, entry_of
-from matsearch.testing.chemist_mistakes import MISTAKES, CrystalMistake, ReplyMistake
+from matsearch.testing.chemist_mistakes import CRYSTAL_MISTAKES, REPLY_MISTAKES
 from matsearch.testing.chemist_question import read_question
 from matsearch.testing.chemist_types import TYPES
 from matsearch.testing.samples import sample_structure
@@ -27,6 +27,8 @@ from matsearch.testing.samples import sample_structure
 SOURCES = sorted(Path(matsearch.testing.__file__).parent.glob("chemist*.py"))
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 PREDICTED = "NaCl CaF2 TiO2 SrTiO3 KZnF3 Ag6O2 Ag3O Bi2F8 Co2Sb2 Co4B2 Cr4Si4 Sr2O4 YMg3 Na3AlCl6 LiFePO4"
+
+MISTAKES = REPLY_MISTAKES | CRYSTAL_MISTAKES
 
 LOSSLESS = {
     *("prose", "fence", "several objects", "array", "raw newlines", "double escapes", "missing escapes"),
@@ -191,12 +193,13 @@ def test_every_mistake_is_expected_somewhere():
     ("name", "language"), [(name, language) for name in MISTAKES for language in MISTAKES[name].languages]
 )
 def test_a_mistake_is_one(name, language, structures):
-    mistake, rng = MISTAKES[name], np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     proper = reply_of(structures, language)
-    if isinstance(mistake, ReplyMistake):
-        wrong = mistake.make(proper, rng)
+    if name in REPLY_MISTAKES:
+        wrong = REPLY_MISTAKES[name].make(proper, rng)
     else:
-        wrong = json.dumps({"crystals": [mistake.make(s, language, rng) for s in structures]})
+        make = CRYSTAL_MISTAKES[name].make
+        wrong = json.dumps({"crystals": [make(s, language, rng) for s in structures]})
     assert wrong != proper
     expected = sorted(s.composition.reduced_formula for s in structures)
     if name in LOSSLESS:
@@ -212,7 +215,7 @@ def test_mistakes_are_what_they_say(structures):
     rng = np.random.default_rng(0)
 
     def made(name, language="poscar"):
-        return MISTAKES[name].make(structures[1], language, rng)[language]
+        return CRYSTAL_MISTAKES[name].make(structures[1], language, rng)[language]
 
     assert UNKNOWN_ELEMENT in made("unknown element")
     assert "Sn" not in made("unknown element")
@@ -251,7 +254,7 @@ def is_json(text):
         return False
 
 
-@pytest.mark.parametrize("kind", [CrystalMistake, ReplyMistake])
-def test_each_kind_of_mistake_can_be_made_in_each_language(kind):
+@pytest.mark.parametrize("mistakes", [REPLY_MISTAKES, CRYSTAL_MISTAKES])
+def test_each_kind_of_mistake_can_be_made_in_each_language(mistakes):
     for language in LANGUAGES:
-        assert any(isinstance(m, kind) and language in m.languages for m in MISTAKES.values())
+        assert any(language in mistake.languages for mistake in mistakes.values())

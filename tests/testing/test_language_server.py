@@ -238,10 +238,33 @@ def test_a_context_has_an_end():
         assert ask(server, max_tokens=4)[0] == 200
 
 
-@pytest.mark.parametrize(("body", "status"), [(b"no json", 400), (b"[]", 400), (b'{"messages":[]}', 404)])
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"no json", 400),
+        (b"[]", 400),
+        (b"[" * 100_000, 400),
+        (b'{"messages":[1]}', 400),
+        (b'{"messages":[]}', 404),
+    ],
+)
 def test_requests_that_make_no_sense(body, status):
     with LanguageServer(answer) as server:
         assert fetch(server, "/chat/completions", body)[0] == status
+
+
+@pytest.mark.parametrize("head", ["Content-Length: abc", "Content-Length: -1", "Transfer-Encoding: chunked"])
+def test_a_body_of_unknown_length_is_refused_and_ends_the_connection(head):
+    with LanguageServer(answer) as server:
+        connection = socket.create_connection(server._server.server_address, timeout=2.0)
+        connection.sendall(
+            f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n{head}\r\n\r\n2\r\n{{}}\r\n".encode()
+        )
+        with connection, connection.makefile("rb") as reply:
+            lines = reply.read().decode()
+    assert lines.startswith("HTTP/1.1 400")
+    # one document and nothing behind it
+    assert "messages" in json.loads(lines.partition("\r\n\r\n")[2])["error"]["message"]
 
 
 def test_an_unknown_fault_is_named():
@@ -292,8 +315,20 @@ def test_is_a_command_that_says_what_it_is(tmp_path):
         finally:
             process.send_signal(signal.SIGINT)
         assert process.wait(10) == 0
-        assert "1 completions were asked for" in process.stdout.read()
+        assert "completions asked for: 1" in process.stdout.read()
         assert process.stderr.read() == ""
+
+
+def test_recordings_are_not_served_as_the_rules(tmp_path):
+    (tmp_path / "1.prompt.txt").write_text("Propose 1 crystal.")
+    (tmp_path / "1.reply.txt").write_text("No.")
+    with start("--replay", str(tmp_path)) as process:
+        try:
+            assert process.stdout.readline().startswith("Recorded replies are served, 1 of them")
+            process.stdout.readline()
+            assert process.stdout.readline() == "model: recorded; stop with Ctrl-C\n"
+        finally:
+            process.send_signal(signal.SIGINT)
 
 
 def test_the_command_refuses_in_one_line(tmp_path, capsys):
@@ -302,7 +337,7 @@ def test_the_command_refuses_in_one_line(tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["--mistakes", "2"])
     assert "2 is no share" in capsys.readouterr().err
-    with LanguageServer(answer) as server, pytest.raises(SystemExit, match=r"cannot serve: .*in use"):
+    with LanguageServer(answer) as server, pytest.raises(SystemExit, match=r"in use; take another --port"):
         main(["--port", server.base_url.split(":")[2].partition("/")[0]])
 
 

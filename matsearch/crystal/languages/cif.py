@@ -12,13 +12,18 @@ from matsearch.crystal.languages.cif_symmetry import symmetrised
 from matsearch.crystal.languages.labels import (
     cell_of,
     check_fractional,
+    check_size,
     checked,
     element_of,
     format_number,
+    letters_of,
+    names_element,
     number_of,
+    relabelled,
     shown,
+    wrapped,
 )
-from matsearch.crystal.languages.language import MAX_READ_SITES, MAX_TEXT_BYTES, Reading, Unreadable
+from matsearch.crystal.languages.language import MAX_READ_SITES, Reading, Unreadable
 from matsearch.crystal.languages.operations import Atoms
 from matsearch.crystal.limits import hush_noble_gases
 
@@ -51,8 +56,8 @@ class Cif:
         species = encode_structure(structure)["species"]
         cell = [format_number(value, digits) for value in structure.lattice.parameters]
         rows = [
-            " ".join([symbol, *(format_number(round(x, digits) % 1.0, digits) for x in point % 1.0)])
-            for symbol, point in zip(species, structure.frac_coords, strict=True)
+            " ".join([symbol, *(format_number(x, digits) for x in point)])
+            for symbol, point in zip(species, wrapped(structure.frac_coords, digits), strict=True)
         ]
         head = [f"data_{structure.composition.reduced_formula}", "_symmetry_space_group_name_H-M 'P 1'"]
         head += [f"{tag} {value}" for tag, value in zip(_CELL, cell, strict=True)]
@@ -65,15 +70,14 @@ class Cif:
         ------
         Unreadable
             AMBIGUOUS for several crystals; CUT_OFF, WRONG_COUNTS, DISORDERED, BAD_SYMMETRY, BAD_NUMBERS, BAD_LATTICE,
-            UNKNOWN_ELEMENT, TOO_MANY_SITES, NO_CRYSTAL, each with its numbers.
+            UNKNOWN_ELEMENT, TOO_MANY_SITES, NO_CRYSTAL, REPLY_TOO_LARGE, each with its numbers.
         """
-        if len(text) > MAX_TEXT_BYTES or len(text.encode(errors="replace")) > MAX_TEXT_BYTES:
-            detail = f"{len(text)} characters, more than {MAX_TEXT_BYTES} bytes"
-            raise Unreadable(FailureKind.UNPARSABLE, detail)
+        check_size(text)
         block, rows = _one_crystal(read_blocks(text))
         lattice = _lattice(block)
         coords, repairs = _coords(rows, lattice)
         listed = Atoms([_element(row) for row in rows], coords)
+        repairs += _relabelled(rows, listed.symbols)
         checked(lattice, *listed)  # the caps, before symmetry multiplies anything
         atoms, doubts = symmetrised(block, listed, lattice)
         return Reading(checked(lattice, *atoms), (*repairs, *doubts))
@@ -122,3 +126,11 @@ def _element(row: dict[str, str]) -> str:
         detail = f"occupancy {occupancy} of {shown(label or kind)}, not 1"
         raise Unreadable(FailureKind.DISORDERED, detail)
     return element_of(label if kind in _UNKNOWN else kind)
+
+
+def _relabelled(rows: Sequence[dict[str, str]], symbols: Sequence[str]) -> tuple[str, ...]:
+    """Return a line for labels that were not read as they are written, or name another element than their type."""
+    words = [row.get(tag, "") for row in rows for tag in (_TYPE, _LABEL)]
+    pairs = zip(words, (symbol for symbol in symbols for _ in (_TYPE, _LABEL)), strict=True)
+    told = [(letters_of(word), symbol) for word, symbol in pairs if names_element(word)]
+    return tuple(relabelled([word for word, _ in told], [symbol for _, symbol in told]))

@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from matsearch.core.verdict import FailureKind
-from matsearch.crystal.languages.labels import plain, shown
+from matsearch.crystal.languages.labels import is_number, plain, shown
 from matsearch.crystal.languages.language import Unreadable
 
 _WORD = re.compile(r"\S+")
+_PROSE = re.compile(r"[a-z]{2,}[.,:;!?]?")
+_MAX_ROW = 1_000
 _CLOSING = {quote: re.compile(rf"{quote}(?=\s|$)") for quote in "'\""}
 
 
@@ -24,7 +26,7 @@ class Loop:
     lines: list[list[str]] = field(default_factory=list)
 
     def rows(self) -> list[dict[str, str]]:
-        """Return one dictionary a row.
+        """Return one dictionary a row; prose after the last is none.
 
         Raises
         ------
@@ -32,11 +34,12 @@ class Loop:
             CUT_OFF if only the last row lacks values, WRONG_COUNTS if others do.
         """
         width = len(self.tags)
-        values = [value for line in self.lines for value in line]
+        lines = self.lines[: _end_of_rows(self.lines)]
+        values = [value for line in lines for value in line]
         if len(values) % width:
-            whole = sum(len(line) == width for line in self.lines)
-            if whole == len(self.lines) - 1 and len(self.lines[-1]) < width:
-                detail = f"the text ends within row {whole + 1}: {shown(' '.join(self.lines[-1]))}"
+            whole = sum(len(line) == width for line in lines)
+            if whole == len(lines) - 1 and len(lines[-1]) < width:
+                detail = f"the text ends within row {whole + 1}: {shown(' '.join(lines[-1]))}"
                 raise Unreadable(FailureKind.CUT_OFF, detail)
             detail = f"{len(values)} values for {width} columns ({self.tags[0]}, ...)"
             raise Unreadable(FailureKind.WRONG_COUNTS, detail)
@@ -77,9 +80,10 @@ def read_blocks(text: str) -> list[Block]:
     Raises
     ------
     Unreadable
-        AMBIGUOUS if a block gives one name two values.
+        AMBIGUOUS if a block gives one name two values; WRONG_COUNTS if a row of numbers stands in no table.
     """
     blocks = [Block("")]
+    tables = False
     loop: Loop | None = None
     lines = _lines(text)
     for words, head in lines:
@@ -87,17 +91,41 @@ def read_blocks(text: str) -> list[Block]:
             blocks.append(Block(words[0][5:]))
             loop = None
         elif head == "loop_":
+            tables = True
             loop = Loop(list(map(_tag, words[1:])))
             blocks[-1].loops.append(loop)
         elif head.startswith("_") and loop is not None and not loop.lines and len(words) == 1:
             loop.tags.append(_tag(head))
         elif head.startswith("_"):
             loop = None
-            value = " ".join(words[1:]) if len(words) > 1 else " ".join(next(lines, ([], ""))[0])
+            value = " ".join(words[1:] or _in_no_table(next(lines, ([], ""))[0]))
             _set(blocks[-1], _tag(head), value)
         elif loop is not None and loop.tags:
             loop.lines.append(words)
+        elif tables:
+            _in_no_table(words)
     return blocks
+
+
+def _in_no_table(words: list[str]) -> list[str]:
+    line = " ".join(words)
+    if has_coordinates(line):
+        raise Unreadable(FailureKind.WRONG_COUNTS, f"{shown(line)} stands in no table")
+    return words
+
+
+def has_coordinates(line: str) -> bool:
+    """Return whether three words of a line are numbers, as in a row of atoms."""
+    return sum(map(is_number, line[:_MAX_ROW].split())) >= 3
+
+
+def _end_of_rows(lines: list[list[str]]) -> int:
+    """Return the place after the last line that is not prose."""
+    return next((i for i in range(len(lines), 0, -1) if not _is_prose(lines[i - 1])), len(lines))
+
+
+def _is_prose(words: list[str]) -> bool:
+    return sum(map(bool, map(_PROSE.fullmatch, words))) > 1 and not has_coordinates(" ".join(words))
 
 
 def _set(block: Block, tag: str, value: str) -> None:

@@ -5,7 +5,6 @@ applied only where cell, distances and the file's own formula bear it out.
 """
 
 import re
-from collections import Counter
 from typing import NamedTuple
 
 import numpy as np
@@ -14,12 +13,13 @@ from pymatgen.core import Lattice
 from matsearch.core.verdict import FailureKind
 from matsearch.crystal.languages.cif_blocks import Block
 from matsearch.crystal.languages.cif_formula import Witness, witness_of
-from matsearch.crystal.languages.labels import checked, shown
+from matsearch.crystal.languages.labels import checked, formula_of, shown
 from matsearch.crystal.languages.language import Unreadable
 from matsearch.crystal.languages.operations import (
     METRIC_GAP,
     Atoms,
     Operations,
+    check_all_listed,
     expand,
     metric_gap,
     parse_operations,
@@ -67,8 +67,8 @@ def symmetrised(block: Block, listed: Atoms, lattice: Lattice) -> tuple[Atoms, t
     Raises
     ------
     Unreadable
-        BAD_SYMMETRY where neither the listed atoms nor what the claim makes of them can be the crystal;
-        TOO_MANY_SITES.
+        BAD_SYMMETRY where neither the listed atoms nor what the claim makes of them can be the crystal, AMBIGUOUS where
+        both can; TOO_MANY_SITES.
     """
     claims, witness = _claims(block), witness_of(block)
     if not claims.words:
@@ -77,7 +77,7 @@ def symmetrised(block: Block, listed: Atoms, lattice: Lattice) -> tuple[Atoms, t
     if not claims.doubt or witness:
         fitting = [made for made in _made(bearable, listed, lattice) if _fits(made[1], witness, lattice)]
         if fitting:
-            return _chosen(fitting)
+            return _chosen(fitting, listed, witness)
     if witness.agrees(listed.symbols) if witness else (not bearable or claims.doubt):
         return listed, (_not_applied(claims, bool(bearable), witness, listed),)
     raise Unreadable(FailureKind.BAD_SYMMETRY, _contradiction(claims, bearable, witness, listed, lattice))
@@ -135,10 +135,16 @@ def _fits(atoms: Atoms, witness: Witness | None, lattice: Lattice) -> bool:
     return len(structure.get_neighbor_list(MIN_DISTANCE)[3]) == 0
 
 
-def _chosen(fitting: list[tuple[Claim, Atoms, int]]) -> tuple[Atoms, tuple[str, ...]]:
+def _chosen(
+    fitting: list[tuple[Claim, Atoms, int]], listed: Atoms, witness: Witness | None
+) -> tuple[Atoms, tuple[str, ...]]:
     """Return the reading with the fewest atoms: on a wrong origin those of special positions become many."""
     claim, atoms, repeated = min(fitting, key=lambda made: len(made[1].symbols))
     repairs = [f"{claim.words} was taken of {len(fitting)} settings that fit"] if len(fitting) > 1 else []
+    if repeated and not witness:
+        rows = zip(listed.symbols, listed.coords, strict=True)
+        different = dict.fromkeys((symbol, *point) for symbol, point in rows)
+        check_all_listed([symbol for symbol, *_ in different], atoms.symbols, claim.words)
     if repeated:
         repairs.append(f"{repeated} listed atoms are images of others under {claim.words}")
     return atoms, tuple(repairs)
@@ -148,7 +154,7 @@ def _disagreement(witness: Witness | None, listed: Atoms) -> tuple[str, ...]:
     if witness is None or witness.agrees(listed.symbols):
         return ()
     return (
-        f"_chemical_formula_sum says {witness.text}, the atoms are {_formula(listed)}: the atoms are believed",
+        f"_chemical_formula_sum says {witness.text}, the atoms are {formula_of(listed.symbols)}: the atoms are believed",
     )
 
 
@@ -159,16 +165,17 @@ def _not_applied(claims: Claims, bearable: bool, witness: Witness | None, listed
     elif not bearable:
         reason = "the cell does not have it"
     if witness:
-        reason = f"{reason + '; ' if reason else ''}the listed atoms alone give {_formula(listed)}"
+        reason = f"{reason + '; ' if reason else ''}the listed atoms alone give {formula_of(listed.symbols)}"
     return f"the claim of {claims.words} was not applied: {reason}"
 
 
 def _contradiction(
     claims: Claims, bearable: list[Claim], witness: Witness | None, listed: Atoms, lattice: Lattice
 ) -> str:
-    parts = [f"the listed atoms are {_formula(listed)}"]
+    parts = [f"the listed atoms are {formula_of(listed.symbols)}"]
     parts += [
-        f"{claim.words} makes {_formula(atoms)}" for claim, atoms, _ in _made(bearable, listed, lattice)
+        f"{claim.words} makes {formula_of(atoms.symbols)}"
+        for claim, atoms, _ in _made(bearable, listed, lattice)
     ]
     if not claims.readings:
         parts.append("the group is unknown")
@@ -180,7 +187,3 @@ def _contradiction(
         else f"atoms come within {MIN_DISTANCE} angstrom"
     )
     return f"{claims.words}: {', '.join(parts)}"
-
-
-def _formula(atoms: Atoms) -> str:
-    return " ".join(f"{symbol}{n}" for symbol, n in Counter(atoms.symbols).items())

@@ -90,12 +90,21 @@ def read_object(document: dict[str, Any]) -> Reading:
     labels, coords = _sites(document)
     lattice = read_lattice(document.get("lattice"))
     symbols = [element_of(label) for label in labels]
-    if document.get("coords_are_cartesian") is True:
+    if _is_cartesian(document):
         check_lattice(lattice.matrix)
         coords = lattice.get_fractional_coords(np.array(coords)).tolist()
     else:
         check_fractional(coords)
     return Reading(checked(lattice, symbols, coords), tuple(relabelled(labels, symbols)))
+
+
+def _is_cartesian(document: dict[str, Any]) -> bool:
+    """Return whether an object says of its coordinates that they are angstrom: by a key's name, or in words."""
+    said = [(key.lower(), value) for key, value in document.items() if isinstance(value, bool | str)]
+    return any(
+        str(value).lower() in ("cart", "cartesian") or ("cartesian" in key and str(value).lower() == "true")
+        for key, value in said
+    )
 
 
 def read_lattice(value: Any) -> Lattice:

@@ -92,7 +92,7 @@ def _of_object(site: dict[str, Any], name: str) -> tuple[str, list[float]]:
     occupancy = site.get("occupancy", site.get("occu", 1))
     label_key = next((key for key in _LABEL_KEYS if key in site), "element")
     label = _label(site.get(label_key), name)
-    _check_full([occupancy], name)
+    check_full([occupancy], name)
     coord_key = next((key for key in _COORD_KEYS if key in site), None)
     coords = site[coord_key] if coord_key else [site.get(axis) for axis in "xyz"]
     return label, read_coords(coords, name)
@@ -103,10 +103,10 @@ def _label(value: Any, name: str) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, list) and value and all(isinstance(part, dict) for part in value):
-        _check_full([part.get("occu", 1) for part in value], name)
+        check_full([part.get("occu", 1) for part in value], name)
         return _label(value[0].get("element"), name)
     if isinstance(value, dict) and value:
-        _check_full(list(value.values()), name)
+        check_full(list(value.values()), name)
         return next(iter(value))
     raise Unreadable(FailureKind.UNKNOWN_ELEMENT, f"{name}: {_say(value)} names no element")
 
@@ -118,8 +118,14 @@ def _say(value: Any) -> str:
     return "a list" if isinstance(value, list) else shown(str(value))
 
 
-def _check_full(occupancies: Sequence[Any], name: str) -> None:
-    """Refuse a site that has several species or one that does not fill it."""
+def check_full(occupancies: Sequence[Any], name: str) -> None:
+    """Refuse a site that has several species or one that does not fill it.
+
+    Raises
+    ------
+    Unreadable
+        DISORDERED, with the occupancies.
+    """
     if len(occupancies) != 1 or _value(occupancies[0], name) != 1:
         said = ", ".join(map(_say, occupancies))
         raise Unreadable(FailureKind.DISORDERED, f"{name} has mixed or partial occupancy: {said[:60]}")

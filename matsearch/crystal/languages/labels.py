@@ -1,11 +1,13 @@
 """What all structure languages share: element labels, numbers and the caps on a cell."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 from pymatgen.core import Element, Lattice, Structure
 
+from matsearch.core.text import one_line
 from matsearch.core.verdict import FailureKind
 from matsearch.crystal.languages.language import (
     MAX_LENGTH,
@@ -42,6 +44,7 @@ _LABEL = re.compile(
     r"(?:_\w{1,20})?",  # flavour of a potential, or a note: Fe_pv, Ti_oct
     re.ASCII,
 )
+_LETTERS = re.compile(r"[A-Za-z]+")
 _MIXED = re.compile(r"\(?[A-Z][a-z]?:?\d*(?:\.\d+(?:[A-Z(,/ ].*)?|[,/] ?[A-Z].*)\)?")
 _UNSIGNED = r"(?:\d+\.?\d*|\.\d+)"
 _NUMBER = re.compile(rf"[+-]?{_UNSIGNED}(?:[eEdD][+-]?\d+)?(?:\(\d+\))?", re.ASCII)
@@ -55,7 +58,7 @@ def plain(text: str) -> str:
 
 def shown(text: str) -> str:
     """Return a text as it can be quoted in one line of a message."""
-    return repr(text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 3] + "...")
+    return repr(one_line(text, _MAX_SHOWN))
 
 
 def check_size(text: str) -> None:
@@ -85,6 +88,12 @@ def relabelled(labels: Iterable[str], symbols: Iterable[str]) -> list[str]:
     return ["read the label " + ", ".join(list(changed)[:_MAX_NOTES]) + more]
 
 
+def letters_of(label: str) -> str:
+    """Return the letters that a label begins with; in CIF and symmetry form the rest numbers the site."""
+    found = _LETTERS.match(label)
+    return found[0] if found else label
+
+
 def element_of(label: str) -> str:
     """Return the element's symbol of a site label: ``Fe``, ``fe``, ``FE1``, ``Fe3+``, ``Fe_pv``, ``O2-``.
 
@@ -107,6 +116,15 @@ def element_of(label: str) -> str:
                 FailureKind.DISORDERED, f"{shown(label)} is a site of mixed or partial occupancy"
             )
     raise Unreadable(FailureKind.UNKNOWN_ELEMENT, f"{shown(label)} names no element")
+
+
+def names_element(label: str) -> bool:
+    """Return whether a label is what :func:`element_of` takes."""
+    try:
+        element_of(label)
+    except Unreadable:
+        return False
+    return True
 
 
 def number_of(token: str) -> float:
@@ -132,6 +150,11 @@ def is_number(token: str) -> bool:
     except Unreadable:
         return False
     return True
+
+
+def formula_of(symbols: Iterable[str]) -> str:
+    """Return how many atoms of each element there are: ``Na4 Cl4``."""
+    return " ".join(f"{symbol}{n}" for symbol, n in Counter(symbols).items())
 
 
 def format_number(value: float, digits: int) -> str:

@@ -1,13 +1,14 @@
 """Symmetry operations as text, and what they make of listed atoms."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from matsearch.core.verdict import FailureKind
-from matsearch.crystal.languages.labels import plain, shown
+from matsearch.crystal.languages.labels import formula_of, plain, shown
 from matsearch.crystal.languages.language import MAX_READ_SITES, Unreadable
 
 MAX_OPERATIONS = 192
@@ -111,13 +112,35 @@ def expand(listed: Atoms, operations: Operations, lattice: np.ndarray) -> tuple[
     repeated = 0
     for symbol, point in zip(listed.symbols, listed.coords, strict=True):
         own = coords[[other == symbol for other in symbols]]
-        if len(own) and _distances(own - point, lattice).min() < SAME_ATOM:
+        if len(own) and distances(own - point, lattice).min() < SAME_ATOM:
             repeated += 1
             continue
         images = _orbit(point, operations, lattice)
         symbols += [symbol] * len(images)
         coords = np.concatenate([coords, images])
     return Atoms(symbols, coords), repeated
+
+
+def check_all_listed(listed: Sequence[str], made: Sequence[str], group: str) -> None:
+    """Refuse a list with several atoms of one orbit that is not all that its group makes of it.
+
+    Whoever lists images of atoms lists all atoms: then the group is wrong. Or there is one too many.
+
+    Parameters
+    ----------
+    listed, made : sequence of str
+        Elements of the different listed atoms, and of those of the same cell after the symmetry was applied.
+
+    Raises
+    ------
+    Unreadable
+        AMBIGUOUS, with both.
+    """
+    if Counter(listed) != Counter(made):
+        detail = (
+            f"listed are {formula_of(listed)}, several of one orbit; {group} makes them {formula_of(made)}"
+        )
+        raise Unreadable(FailureKind.AMBIGUOUS, detail)
 
 
 def _orbit(point: np.ndarray, operations: Operations, lattice: np.ndarray) -> np.ndarray:
@@ -127,11 +150,12 @@ def _orbit(point: np.ndarray, operations: Operations, lattice: np.ndarray) -> np
     fixing = np.linalg.norm(apart @ lattice, axis=1) < SAME_ATOM
     place = point + (apart[fixing].mean(axis=0) if fixing.any() else 0.0)
     images = operations.rotations @ place + operations.translations
-    same = _distances(images[:, None] - images[None], lattice) < SAME_ATOM
+    same = distances(images[:, None] - images[None], lattice) < SAME_ATOM
     return np.asarray(images[same.argmax(axis=1) == np.arange(len(images))] % 1.0)
 
 
-def _distances(apart: np.ndarray, lattice: np.ndarray) -> np.ndarray:
+def distances(apart: np.ndarray, lattice: np.ndarray) -> np.ndarray:
+    """Return the lengths (angstrom) of fractional vectors of shape (..., 3), each to its nearest periodic image."""
     return np.asarray(np.linalg.norm((apart - np.round(apart)) @ lattice, axis=-1))
 
 

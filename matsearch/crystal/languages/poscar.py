@@ -20,6 +20,7 @@ from matsearch.crystal.languages.labels import (
     checked,
     element_of,
     format_number,
+    formula_of,
     relabelled,
     wrapped,
 )
@@ -113,7 +114,7 @@ def _check_rest(rest: Sequence[Line], n_sites: int, header: Header) -> None:
     complete = header.counts is not None and sum(header.counts) == n_sites
     stray = next((line for line in rest if is_site(line)), None)
     if stray and not complete:
-        detail = f"{stray} looks like a site, but {rest[0]} stands between it and the {n_sites} before"
+        detail = f"after {n_sites} sites comes {rest[0]}, and then numbers again: {stray}"
         raise Unreadable(FailureKind.WRONG_COUNTS, detail)
     if begins_crystal(rest):
         raise Unreadable(FailureKind.AMBIGUOUS, f"more than one crystal: another begins about {rest[0]}")
@@ -139,8 +140,7 @@ def _by_labels(labels: Sequence[str], header: Header, repairs: list[str]) -> lis
     symbols = [element_of(label) for label in labels]
     repairs += relabelled(labels, symbols)
     if _expanded(header) != symbols:
-        found = " ".join(f"{symbol}{n}" for symbol, n in Counter(symbols).items())
-        repairs.append(f"{_say_counts(header)}; the labelled sites are {found}")
+        repairs.append(f"{_say_counts(header)}; the labelled sites are {formula_of(symbols)}")
     return symbols
 
 

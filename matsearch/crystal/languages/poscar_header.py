@@ -183,7 +183,7 @@ def _mode(lines: Sequence[Line], position: int, repairs: list[str]) -> tuple[boo
         repairs.append("no line says direct or Cartesian: read as direct")
         return False, position
     word = lines[position].text.lower()
-    if re.match(r"[ck]\b|[ck]art", word):
+    if re.match(r"[ck]\b", word) or re.search("[ck]art", word):
         return True, position + 1
     if not re.match(r"[df]\b|direct|frac", word):
         repairs.append(f"{lines[position]} read as direct")

@@ -7,7 +7,14 @@ from typing import NamedTuple
 from pymatgen.core import Element
 
 from matsearch.core.verdict import FailureKind
-from matsearch.crystal.languages.labels import element_of, is_number, number_of, plain, shown
+from matsearch.crystal.languages.labels import (
+    element_of,
+    is_number,
+    names_element,
+    number_of,
+    plain,
+    shown,
+)
 from matsearch.crystal.languages.language import Unreadable
 
 _NUMBER_LIKE = re.compile(r"[+-]?(?:[\d.].*|nan|inf(?:inity)?)", re.ASCII | re.IGNORECASE)
@@ -86,7 +93,7 @@ def read_site(line: Line) -> Site | None:
     if not _is_attempt(words, n_numbers, labelled_first):
         return None
     if n_numbers != 3:
-        detail = f"{line} has {n_numbers} numbers, not 3"
+        detail = f"{line} has {n_numbers} number{'s' * (n_numbers > 1)}, not 3"
         raise Unreadable(FailureKind.BAD_NUMBERS, detail)
     labels = words[:1] if labelled_first else []
     try:
@@ -114,7 +121,7 @@ def _is_attempt(words: Sequence[str], n_numbers: int, labelled_first: bool) -> b
     if n_numbers != 1:
         return n_numbers > 1
     others = [word for i, word in enumerate(words) if i != int(labelled_first)]
-    return bool(_DECIMAL.fullmatch(words[int(labelled_first)])) and all(map(_is_label, others))
+    return bool(_DECIMAL.fullmatch(words[int(labelled_first)])) and all(map(names_element, others))
 
 
 def _without_flags(words: list[str]) -> list[str]:
@@ -125,7 +132,7 @@ def _without_flags(words: list[str]) -> list[str]:
 def _label(words: Sequence[str], remark: Sequence[str]) -> str | None:
     """Return the label among what stands beside the numbers; a comment counts if it is nothing but one."""
     if not words:
-        return remark[0] if len(remark) == 1 and _is_label(remark[0]) else None
+        return remark[0] if len(remark) == 1 and names_element(remark[0]) else None
     symbol = element_of(words[0])
     for word in words[1:]:
         shared = Element.is_valid_symbol(word) and word != symbol
@@ -133,11 +140,3 @@ def _label(words: Sequence[str], remark: Sequence[str]) -> str | None:
             detail = f"{shown(' '.join(words))} is a site of mixed or partial occupancy"
             raise Unreadable(FailureKind.DISORDERED, detail)
     return words[0]
-
-
-def _is_label(word: str) -> bool:
-    try:
-        element_of(word)
-    except Unreadable:
-        return False
-    return True

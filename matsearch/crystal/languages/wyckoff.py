@@ -69,12 +69,14 @@ class WyckoffForm:
         The group may be a number or a name; where it has two origins or kinds of axes, the one that fits all letters and
         the cell is taken, of several the one with the fewest atoms, then spglib's standard one. A cell that deviates by less than 1
         percent from the crystal system is mended. Coordinates are moved onto the position of their letter if that is
-        within 0.1 angstrom; without a letter, onto the most special position within 0.05 angstrom.
+        within 0.1 angstrom; without a letter, onto the most special position within 0.05 angstrom. A list without letters
+        that holds several atoms of an orbit must be all atoms of the conventional cell.
 
         Raises
         ------
         Unreadable
-            BAD_SYMMETRY where group, cell, letters and coordinates contradict each other; and as in ``read_form``.
+            BAD_SYMMETRY where group, cell, letters and coordinates contradict each other; AMBIGUOUS where they could be two
+            crystals; and as in ``read_form``.
         """
         form = read_form(text)
         settings = _settings(form.group)
@@ -146,7 +148,7 @@ def _reading(form: Form, setting: Setting, lattice: Lattice) -> Reading:
     unsure = setting.choice in ("1", "2") and not any(site.letter for site in form.sites)
     named = unsure or not _is_standard(setting)
     taken = (f"read in setting {setting.choice} of {setting.symbol}",) if named else ()
-    return Reading(checked(primitive, *atoms), (*mended, *taken, *repairs))
+    return Reading(checked(primitive, *atoms), (*form.repairs, *mended, *taken, *repairs))
 
 
 def _symmetric_cell(lattice: Lattice, setting: Setting) -> tuple[np.ndarray, tuple[str, ...]]:

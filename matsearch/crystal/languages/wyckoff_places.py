@@ -7,7 +7,7 @@ import numpy as np
 
 from matsearch.core.verdict import FailureKind
 from matsearch.crystal.languages.language import MAX_READ_SITES, Unreadable
-from matsearch.crystal.languages.operations import SAME_ATOM, Atoms
+from matsearch.crystal.languages.operations import SAME_ATOM, Atoms, check_all_listed, distances
 from matsearch.crystal.languages.space_groups import Setting
 from matsearch.crystal.languages.wyckoff_text import Site
 from matsearch.crystal.wyckoff_letters import centring, lettered_positions, nearest_on
@@ -36,26 +36,33 @@ def place_sites(
     Raises
     ------
     Unreadable
-        BAD_SYMMETRY if letter and coordinates of a site contradict each other; TOO_MANY_SITES.
+        BAD_SYMMETRY if letter and coordinates of a site contradict each other; TOO_MANY_SITES; AMBIGUOUS for a list
+        without letters of some but not all atoms of an orbit.
     """
     group = group_in_setting(setting.hall_number)
     symbols: list[str] = []
     coords = np.empty((0, 3))
     repairs: list[str] = []
-    for site, times in Counter(sites).items():
+    images = 0
+    different = Counter(sites)
+    for site, times in different.items():
         if times > 1:
             repairs.append(f"{site.words}: given {times} times, taken once")
         orbit, notes = _orbit_of(site, setting, group, lattice)
         repairs += notes
         own = coords[[symbol == site.symbol for symbol in symbols]]
-        if len(own) and _apart(own - orbit[0], lattice).min() < SAME_ATOM:
-            repairs.append(f"{site.words}: an orbit given before, taken once")
+        if len(own) and distances(own - orbit[0], lattice).min() < SAME_ATOM:
+            images += 1
             continue
         symbols += [site.symbol] * len(orbit)
         coords = np.concatenate([coords, orbit])
         if len(symbols) > MAX_READ_SITES:
             detail = f"more than {MAX_READ_SITES} sites under {setting.symbol}"
             raise Unreadable(FailureKind.TOO_MANY_SITES, detail)
+    if images:
+        repairs.append(f"{images} listed atoms are images of others under {setting.symbol}")
+    if images and not any(site.letter for site in sites):
+        check_all_listed([site.symbol for site in different], symbols * centring(group), setting.symbol)
     return Atoms(symbols, coords), tuple(repairs)
 
 
@@ -122,9 +129,5 @@ def _primitive(site: Site, group: Group) -> np.ndarray:
 
 def _images(place: np.ndarray, group: Group, lattice: np.ndarray) -> np.ndarray:
     images = group.images(place)
-    same = _apart(images[:, None] - images[None], lattice) < SAME_ATOM
+    same = distances(images[:, None] - images[None], lattice) < SAME_ATOM
     return np.asarray(images[same.argmax(axis=1) == np.arange(len(images))] % 1.0)
-
-
-def _apart(vectors: np.ndarray, lattice: np.ndarray) -> np.ndarray:
-    return np.asarray(np.linalg.norm((vectors - np.round(vectors)) @ lattice, axis=-1))

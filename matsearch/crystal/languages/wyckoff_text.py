@@ -1,13 +1,14 @@
 """The symmetry form as JSON: what it says, before any of it is believed."""
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from matsearch.core.verdict import FailureKind
-from matsearch.crystal.languages.labels import element_of, number_of, plain, shown
-from matsearch.crystal.languages.language import MAX_READ_SITES, MAX_TEXT_BYTES, Unreadable
+from matsearch.crystal.languages.compact_json import parse_object, read_lattice
+from matsearch.crystal.languages.json_sites import check_full
+from matsearch.crystal.languages.labels import element_of, letters_of, number_of, plain, relabelled, shown
+from matsearch.crystal.languages.language import MAX_READ_SITES, Unreadable
 
 _GROUP_KEYS = (
     "spacegroup", "spacegroupnumber", "sg", "spg", "symmetry", "number", "spacegroupsymbol", "symbol",
@@ -27,9 +28,11 @@ _COORD_KEYS = (
     "position",
     "abc",
 )
+_OCCUPANCY_KEYS = ("occupancy", "occu", "occ")
 _LETTER = re.compile(r"(\d{0,3})([a-zA])", re.ASCII)
 _SEPARATORS = re.compile(r"[\s,;()\[\]@]+")
 _MOST_WORDS = 8
+_MAX_SITE = 200
 _MOST = 1e12
 
 
@@ -59,11 +62,12 @@ class Site(NamedTuple):
 
 
 class Form(NamedTuple):
-    """A symmetry form: the claimed space group, six cell parameters (angstrom, degrees), the orbits."""
+    """A symmetry form: the claimed space group, six cell parameters (angstrom, degrees), the orbits, and repairs."""
 
     group: str
     cell: list[float]
     sites: list[Site]
+    repairs: tuple[str, ...] = ()
 
 
 def read_form(text: str) -> Form:
@@ -72,10 +76,10 @@ def read_form(text: str) -> Form:
     Raises
     ------
     Unreadable
-        UNPARSABLE, NO_CRYSTAL, BAD_LATTICE, BAD_SYMMETRY, BAD_NUMBERS, UNKNOWN_ELEMENT, DISORDERED or TOO_MANY_SITES,
+        BROKEN_JSON, WRONG_SCHEMA, AMBIGUOUS, REPLY_TOO_LARGE, NO_CRYSTAL, BAD_LATTICE, BAD_SYMMETRY, BAD_NUMBERS, UNKNOWN_ELEMENT, DISORDERED or TOO_MANY_SITES,
         naming what is wrong.
     """
-    content = _keyed(_json(text))
+    content = _keyed(parse_object(text))
     group = _first(content, _GROUP_KEYS)
     if isinstance(group, Mapping):
         group = _first(_keyed(group), _GROUP_KEYS)
@@ -86,24 +90,10 @@ def read_form(text: str) -> Form:
         raise Unreadable(FailureKind.NO_CRYSTAL, "no list of sites")
     if len(sites) > MAX_READ_SITES:
         raise Unreadable(FailureKind.TOO_MANY_SITES, f"{len(sites)} orbits, more than {MAX_READ_SITES}")
-    return Form(_token(group), _cell(_first(content, _LATTICE_KEYS)), [_site(site) for site in sites])
-
-
-def _json(text: str) -> Mapping[str, Any]:
-    if len(text) > MAX_TEXT_BYTES or len(text.encode(errors="replace")) > MAX_TEXT_BYTES:
-        detail = f"{len(text)} characters, more than {MAX_TEXT_BYTES} bytes"
-        raise Unreadable(FailureKind.UNPARSABLE, detail)
-    try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise Unreadable(FailureKind.UNPARSABLE, f"no JSON object: {error}") from error
-    except (ValueError, RecursionError) as error:
-        raise Unreadable(
-            FailureKind.UNPARSABLE, "no JSON object: nested too deeply, or a number too long"
-        ) from error
-    if not isinstance(content, dict):
-        raise Unreadable(FailureKind.UNPARSABLE, f"no JSON object but a {type(content).__name__}")
-    return content
+    written = [_site_words(site) for site in sites]
+    orbits = [_site(words) for words in written]
+    repairs = relabelled([letters_of(words[0]) for words in written], [orbit.symbol for orbit in orbits])
+    return Form(_token(group), _cell(_first(content, _LATTICE_KEYS)), orbits, tuple(repairs))
 
 
 def _keyed(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -127,7 +117,9 @@ def _token(value: Any) -> str:
 def _cell(value: Any) -> list[float]:
     if isinstance(value, Mapping):
         keyed = _keyed(value)
-        value = [_first(keyed, keys) for keys in _CELL_KEYS]
+        value = keyed["matrix"] if "matrix" in keyed else [_first(keyed, keys) for keys in _CELL_KEYS]
+    if isinstance(value, list) and len(value) == 3:
+        return list(read_lattice(value).parameters)
     if isinstance(value, str):
         value = [word for word in _SEPARATORS.split(value) if word]
     if not isinstance(value, list) or len(value) != 6 or None in value:
@@ -135,9 +127,7 @@ def _cell(value: Any) -> list[float]:
     return [number_of(_token(number)) for number in value]
 
 
-def _site(value: Any) -> Site:
-    """Return an orbit of ``"Na 4a 0 0 0"``, ``["Na", "4a", 0, 0, 0]`` or an object with the same."""
-    words = _site_words(value)
+def _site(words: list[str]) -> Site:
     if not words:
         raise Unreadable(FailureKind.UNKNOWN_ELEMENT, "a site without an element")
     match = _LETTER.fullmatch(words[1]) if len(words) > 1 else None
@@ -154,17 +144,21 @@ def _site(value: Any) -> Site:
 
 
 def _site_words(value: Any) -> list[str]:
+    """Return the words of ``"Na 4a 0 0 0"``, ``["Na", "4a", 0, 0, 0]`` or an object with the same."""
     if isinstance(value, Mapping):
         keyed = _keyed(value)
         axes = [keyed[axis] for axis in "xyz" if axis in keyed]
         letter = next((keyed[k] for k in _LETTER_KEYS if isinstance(keyed.get(k), str)), None)
         coords = next((keyed[k] for k in _COORD_KEYS if isinstance(keyed.get(k), (list, str))), axes)
+        check_full([keyed[key] for key in _OCCUPANCY_KEYS if key in keyed] or [1], "a site")
         parts = [_first(keyed, _NAME_KEYS), letter, coords if coords is not letter else axes]
         return _site_words([part for part in parts if part is not None])
     if isinstance(value, list):
         value = " ".join(_token(word) for part in value[:_MOST_WORDS] for word in _listed(part))
-    words = [word for word in _SEPARATORS.split(plain(_token(value))[:200]) if word]
-    return words[:_MOST_WORDS]
+    text = plain(_token(value))
+    if len(text) > _MAX_SITE:
+        raise Unreadable(FailureKind.BAD_NUMBERS, f"{shown(text)} is too long for a site")
+    return [word for word in _SEPARATORS.split(text) if word][:_MOST_WORDS]
 
 
 def _listed(value: Any) -> list[Any]:

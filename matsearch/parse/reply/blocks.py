@@ -5,8 +5,10 @@ No expression here looks at a character more than a few times: what may repeat n
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
-from matsearch.parse.reply.draft import Draft
+from matsearch.crystal.languages.cif_blocks import has_coordinates
+from matsearch.parse.reply.draft import MAX_DRAFTS, Draft
 
 _NUMBER = r"[-+]?+[\d.]++(?:[eEdD][-+]?+\d++)?+(?:/\d++)?+"
 _TRIPLE = rf"{_NUMBER}(?:[ \t]++{_NUMBER}){{2}}+"
@@ -20,9 +22,15 @@ _HEADER = re.compile(
     rf"(?P<species>[ \t]*+[A-Za-z][^\n]*+\n)?+(?P<counts>[ \t]*+\d++(?:[ \t]++\d++)*+{_LINE_ENDS})?+"
     r"(?:[ \t]*+[A-Za-z](?:[^\n\d]*+\n|[^\n\d]*+\Z)){0,2}+"
 )
+_SITE = rf"[ \t]*+(?:[A-Za-z][A-Za-z\d]{{0,4}}+[ \t]++)?+{_TRIPLE}(?:[ \t]++[^\n]*+)?+"
 _SITES = re.compile(
-    rf"(?:[ \t]*+\n)?+(?:[ \t]*+(?:[A-Z][A-Za-z\d]{{0,4}}+[ \t]++)?+{_TRIPLE}(?:[ \t]++[^\n]*+)?+(?:\n|\Z))*+"
+    rf"(?:{_SITE}(?:\n|\Z)|[ \t]*+(?:(?:[#!]|//)[^\n]*+(?:\n|\Z)|\n))*+"
+    r"(?:[ \t]*+(?:[A-Za-z]{1,2}+[ \t]*+)?+[-+\d. \t]*+\Z)?+"
 )
+"""Sites, the blank lines and comments between them, and what is left of a last one that was cut off."""
+_SITE_LATER = re.compile(rf"^{_SITE}", re.MULTILINE)
+_MAX_AFTER = 2_000
+"""Characters after the sites among which another site may belong to them."""
 _MAX_COMMENT = 200
 _NO_COMMENT = "POSCAR\n"
 
@@ -30,7 +38,7 @@ _CIF = re.compile(r"^[ \t]*+(?:data_\S|_cell_length_a\b|_atom_site_)", re.IGNORE
 _CIF_CONTENT = re.compile(r"^[ \t]*+_(?:cell_length_a\b|atom_site_)", re.IGNORECASE | re.MULTILINE)
 _CIF_BEGINS = re.compile(r"^[ \t]*+(?:data_\S|loop_|_[a-z])", re.IGNORECASE | re.MULTILINE)
 _CIF_ENDS = re.compile(
-    r"^[ \t]*+(?:```|\*\*|data_\S|\d++\.[ \t]++[*A-Z]|[A-Za-z]{3,}+(?!_)|[AI][ \t]++[a-z]{2})",
+    r"^[ \t]*+(?:```|\*\*|data_\S|\d++\.[ \t]++[*A-Z]|(?P<words>(?:[A-Z]{3,}+(?!_)|[AI][ \t]++[A-Z]{2})[^\n]*+))",
     re.IGNORECASE | re.MULTILINE,
 )
 
@@ -56,10 +64,16 @@ def blocks_in(text: str, *, cut_off: bool = False) -> Iterator[Draft]:
     # some write the escapes of a JSON string where there is no string
     text = text.replace("\\n", "\n")
     last = len(text.rstrip())
-    for language, start, end, comment in _spans(text):
+    spans = list(islice(_spans(text), MAX_DRAFTS))
+    nexts = [*(start for _, start, _, _ in spans[1:]), len(text)]
+    for (language, start, end, comment), following in zip(spans, nexts, strict=False):
         fenced = text.count("```", 0, end) % 2 == 1
         complete = end < last or not (cut_off or fenced)
-        yield Draft(language, comment + text[start:end], complete=complete)
+        later = (
+            _SITE_LATER.search(text, end, min(following, end + _MAX_AFTER)) if language == "poscar" else None
+        )
+        # the reader of POSCARs tells whether it belongs to them
+        yield Draft(language, comment + text[start : later.end() if later else end], complete=complete)
 
 
 def _spans(text: str) -> Iterator[tuple[str, int, int, str]]:
@@ -78,8 +92,8 @@ def _cifs(text: str) -> Iterator[tuple[int, int]]:
     position = 0
     while begins := _CIF_BEGINS.search(text, position):
         after = text.find("\n", begins.end())
-        ends = _CIF_ENDS.search(text, after) if after >= 0 else None
-        position = ends.start() if ends else len(text)
+        ends = _CIF_ENDS.finditer(text, after) if after >= 0 else iter(())
+        position = next((end.start() for end in ends if not has_coordinates(end["words"] or "")), len(text))
         if _CIF_CONTENT.search(text, begins.start(), position):
             yield begins.start(), position
 

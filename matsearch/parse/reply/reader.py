@@ -34,7 +34,7 @@ class ReplyReader:
         self._command = tuple(command)
         self._child: Child | None = None
         self._end: weakref.finalize[[], ReplyReader] | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def read(self, text: str, *, cut_off: bool = False) -> list[Found]:
         """Return what a reply holds, as :func:`matsearch.parse.reply.reading.read_reply` does.
@@ -60,9 +60,10 @@ class ReplyReader:
 
     def close(self) -> None:
         """End the process. The next reply starts a new one."""
-        if self._end is not None:
-            self._end()
-        self._child = self._end = None
+        with self._lock:  # another thread's reply is read to its end
+            if self._end is not None:
+                self._end()
+            self._child = self._end = None
 
     def __enter__(self) -> Self:
         return self

@@ -5,6 +5,7 @@ import unicodedata
 
 from matsearch.core.boundary import contained
 from matsearch.core.formulas import reduced_formulas
+from matsearch.core.text import one_line
 from matsearch.core.verdict import FailureKind, Verdict
 from matsearch.crystal.languages import LANGUAGES
 from matsearch.crystal.languages.language import Reading, Unreadable
@@ -48,7 +49,7 @@ def drafts_of(text: str, *, cut_off: bool = False) -> tuple[list[Draft], Found |
 
 def read_draft(draft: Draft) -> Found:
     """Return the crystal of one draft, or why it is none."""
-    said = one_line(draft.said)
+    said = one_line(draft.said, MAX_QUOTED)
     reading = contained(STAGE, lambda: _read(draft))
     if isinstance(reading, Verdict):
         return Found(verdict=reading, said=said, repairs=draft.repairs)
@@ -65,14 +66,7 @@ def read_draft(draft: Draft) -> Found:
 
 def quoted(text: str) -> str:
     """Return the beginning of a text in quotes: printable, on one line."""
-    line = one_line(text)
-    return f'"{line[:MAX_QUOTED]}{"..." if len(line) > MAX_QUOTED else ""}"'
-
-
-def one_line(text: str, length: int = MAX_QUOTED + 1) -> str:
-    """Return the beginning of a text on one line, without what cannot be printed."""
-    line = " ".join(text[: 20 * length].split())
-    return "".join(character if character.isprintable() else "?" for character in line)[:length]
+    return f'"{one_line(text, MAX_QUOTED)}"'
 
 
 def _read(draft: Draft) -> Reading | Verdict:

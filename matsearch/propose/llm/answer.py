@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -51,7 +51,7 @@ class Answer:
     seconds: float
     reply: Reply
     complaint: Complaint | None = None
-    retry_after_s: float | None = field(default=None)
+    retry_after_s: float | None = None
 
     @property
     def kind(self) -> FailureKind | None:

@@ -34,20 +34,16 @@ class Background(Generic[R]):
         """Start work in the loop."""
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
-    def close(self) -> None:
-        """Cancel what is running and wait for the thread's end."""
-        # the loop may be gone already
-        with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(END_LIMIT_S)
-
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        # the loop may be gone already
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(END_LIMIT_S)
 
     def _run(self) -> None:
         try:

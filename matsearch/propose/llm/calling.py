@@ -1,7 +1,7 @@
 """One call with all its attempts: what is sent again, what is given up, what is kept of it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -51,12 +51,15 @@ class _Course:
     variant: int = 0
     failures: int = 0
     sent: dict[str, Any] = field(default_factory=dict)
-    attempts: list[Attempt] = field(default_factory=list)
-    last: Answer | None = None
+    answers: list[Answer] = field(default_factory=list)
 
     @property
     def messages(self) -> tuple[Message, ...]:
         return variants(self.request)[self.variant]
+
+    @property
+    def last(self) -> Answer | None:
+        return self.answers[-1] if self.answers else None
 
 
 class Caller:
@@ -133,12 +136,8 @@ class Caller:
             course.sent,
             max(0.001, min(self._calls.time_limit_s, left)),
         )
-        course.last = answer = answer_of(received, self._endpoint)
-        kind = answer.kind.value if answer.kind else None
-        course.attempts.append(
-            Attempt(status=answer.status, kind=kind, detail=answer.reply.detail, seconds=answer.seconds)
-        )
-        return answer
+        course.answers.append(answer_of(received, self._endpoint))
+        return course.answers[-1]
 
     def _mended(self, course: _Course, answer: Answer) -> bool:
         """Change the request as a complaint suggests; False where it does not."""
@@ -163,7 +162,8 @@ class Caller:
             self._gate.close_for(asked)
         if course.failures >= self._calls.attempts:
             return None, ""
-        wait = max(backoff(course.failures, self._backoff_s), asked or 0.0)
+        # calls that were told to wait as long must not come back together
+        wait = (asked or 0.0) + backoff(course.failures, self._backoff_s)
         return (wait, "") if wait < left else (None, f"the deadline is {self._calls.deadline_s:g} s")
 
     def _unexpected(self, error: Exception) -> Verdict:
@@ -178,6 +178,9 @@ class Caller:
         request, answer = course.request, course.last
         reply = answer.reply if answer else Reply()
         answered = answer is not None and answer.answered
+        # an attempt that was made again may have been paid for too
+        input_tokens = _added(a.reply.input_tokens for a in course.answers)
+        output_tokens = _added(a.reply.output_tokens for a in course.answers)
         return Call(
             key=request.key,
             campaign_id=request.campaign_id,
@@ -193,11 +196,11 @@ class Caller:
             resolved_model=reply.model,
             reply=reply.text,
             finish_reason=reply.finish_reason,
-            input_tokens=reply.input_tokens,
-            output_tokens=reply.output_tokens,
-            cost=_cost(reply, self._calls),
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+            cost=_cost((input_tokens, output_tokens), self._calls),
             latency_s=answer.seconds if answer and answered else time.monotonic() - course.started,
-            attempts=tuple(course.attempts),
+            attempts=tuple(_attempt_of(a) for a in course.answers),
             verdict=verdict,
             answered=answered,
             created_at=datetime.now(UTC).isoformat(),
@@ -209,13 +212,23 @@ def _verdict(course: _Course, why: str) -> Verdict | None:
     if reply.kind is None:
         return None
     parts = [reply.detail, why]
-    parts.append(f"{len(course.attempts)} attempts" if len(course.attempts) > 1 else "")
+    parts.append(f"{len(course.answers)} attempts" if len(course.answers) > 1 else "")
     return Verdict(kind=reply.kind, stage=STAGE, detail="; ".join(part for part in parts if part))
 
 
-def _cost(reply: Reply, calls: CallsSection) -> float | None:
+def _attempt_of(answer: Answer) -> Attempt:
+    kind = answer.kind.value if answer.kind else None
+    return Attempt(status=answer.status, kind=kind, detail=answer.reply.detail, seconds=answer.seconds)
+
+
+def _added(counts: Iterable[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None
+
+
+def _cost(counts: tuple[int | None, int | None], calls: CallsSection) -> float | None:
     """Return USD: tokens times the prices of a million."""
-    counts, prices = (reply.input_tokens, reply.output_tokens), (calls.input_price, calls.output_price)
+    prices = (calls.input_price, calls.output_price)
     if None in counts or None in prices:
         return None
     return (

@@ -25,11 +25,14 @@ class Model(Record):
 
     Attributes
     ----------
+    listed : bool
+        Whether it is among those that the endpoint lists.
     context_tokens : int or None
         None where it does not tell.
     """
 
     name: str
+    listed: bool = False
     context_tokens: int | None = None
 
 
@@ -61,15 +64,17 @@ def checked(received: Received, model: str, endpoint: Endpoint) -> Model:
             f"no answer from {endpoint.name}: {received.detail}",
             "start the server, or mend execution.calls.base_url or OPENAI_BASE_URL",
         )
-    if received.status in {401, 403}:
+    if received.status == 401:
         told = endpoint.told(complaint_of(received.body).message)
-        raise wrong_key(endpoint, f"status {received.status}: {told}")
+        # a key of OpenAI's may be good for calls and not for this list
+        if "missing scopes" not in told.lower():
+            raise wrong_key(endpoint, f"status {received.status}: {told}")
     listed = _listed(received)
     if not listed:
         return Model(name=model)
     for name in (model, f"{model}:latest", f"models/{model}"):
         if name in listed:
-            return Model(name=model, context_tokens=_context(listed[name]))
+            return Model(name=model, listed=True, context_tokens=_context(listed[name]))
     # Azure lists the models one could deploy, not the deployments that are called by name
     if endpoint.host.endswith(".azure.com"):
         return Model(name=model)

@@ -1,8 +1,8 @@
 """The client of a language model: many calls at once, for a caller who need not know of it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from pydantic import SecretStr
 
@@ -26,12 +26,17 @@ class Client:
         ``execution.calls`` of a configuration.
     api_key : SecretStr, optional
         ``OPENAI_API_KEY`` by default. It is in no record, error or log of this client.
-    base_url : str, optional
-        ``calls.base_url`` by default, else ``OPENAI_BASE_URL``, else OpenAI's own.
     output : str
         ``auto``: JSON by schema where the endpoint takes it; ``text``: never asked for.
     backoff_s : float
         Ceiling of the first wait between two attempts.
+
+    Attributes
+    ----------
+    endpoint : Endpoint
+        ``calls.base_url``, else ``OPENAI_BASE_URL``, else OpenAI's own; with the key.
+    model : Model or None
+        What the last check found.
 
     Raises
     ------
@@ -44,19 +49,18 @@ class Client:
         calls: CallsSection,
         *,
         api_key: SecretStr | None = None,
-        base_url: str | None = None,
         output: Literal["auto", "text"] = "auto",
         backoff_s: float = 1.0,
     ) -> None:
         self._calls = calls
-        self._endpoint = endpoint_of(base_url or calls.base_url, api_key)
-        self._dialect = Dialect(output, is_openai=self._endpoint.is_openai)
+        self.endpoint = endpoint_of(calls.base_url, api_key)
+        self._dialect = Dialect(output, is_openai=self.endpoint.is_openai)
         self._backoff_s = backoff_s
         self._context_tokens = calls.context_tokens
+        self.model: Model | None = None
         self._gate = Gate()
         self._settled: Future[None] = Future()
         self._heard = False
-        self._open: set[Background[Wire]] = set()
 
     def check(self, model: str) -> Model:
         """Look whether the endpoint is there, takes the key and serves a model; no completion is asked for.
@@ -66,15 +70,15 @@ class Client:
         LanguageModelError
             If one of these is not so. What an endpoint does not tell is not held against it.
         """
-        require_key(self._endpoint)
-        with Background(Wire(self._endpoint)) as background:
+        require_key(self.endpoint)
+        with Background(Wire(self.endpoint)) as background:
             received = background.submit(background.value.models(CHECK_S)).result()
-        found = checked(received, model, self._endpoint)
+        found = self.model = checked(received, model, self.endpoint)
         if self._context_tokens is None:
             self._context_tokens = found.context_tokens
         return found
 
-    def ask(self, requests: Iterable[CallRequest]) -> Iterator[Call]:
+    def ask(self, requests: Iterable[CallRequest]) -> Generator[Call, None, None]:
         """Make calls, ``calls.concurrency`` at once, and yield each as it ends.
 
         The next request is drawn, in the caller's thread, when a place is free and all that ended was yielded: the
@@ -87,32 +91,16 @@ class Client:
         LanguageModelError
             If the key, the model, the account or the length of the prompt leaves no hope.
         """
-        require_key(self._endpoint)
-        background = Background(Wire(self._endpoint))
-        self._open.add(background)
-        try:
+        require_key(self.endpoint)
+        with Background(Wire(self.endpoint)) as background:
             yield from self._asked(background, iter(requests))
-        finally:
-            self._open.discard(background)
-            background.close()
-
-    def close(self) -> None:
-        """Cancel what is in flight and end all threads; the client can be used again."""
-        while self._open:
-            self._open.pop().close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _asked(self, background: Background[Wire], source: Iterator[CallRequest]) -> Iterator[Call]:
         caller = self._caller(background.value)
         flying: set[Future[Outcome]] = set()
         ending: Exception | None = None
         over = False
-        while background in self._open:
+        while True:
             while not over and len(flying) < self._places:
                 drawn = _drawn(source)
                 if isinstance(drawn, CallRequest):
@@ -123,7 +111,7 @@ class Client:
                 break
             for future in self._ended(flying):
                 flying.discard(future)
-                outcome = _outcome(future)
+                outcome = future.result()
                 self._heard = caller.heard
                 over, ending = over or outcome.fatal is not None, ending or outcome.fatal
                 if outcome.call is not None:
@@ -135,7 +123,7 @@ class Client:
         self._gate = Gate(self._gate.closed_until)
         return Caller(
             wire,
-            self._endpoint,
+            self.endpoint,
             self._dialect,
             self._gate,
             self._calls,
@@ -168,7 +156,3 @@ def _drawn(source: Iterator[CallRequest]) -> CallRequest | Exception | None:
         return next(source, None)
     except Exception as error:  # noqa: BLE001 - raised once nothing that is paid for is in flight
         return error
-
-
-def _outcome(future: Future[Outcome]) -> Outcome:
-    return Outcome(None) if future.cancelled() else future.result()

@@ -8,7 +8,7 @@ from typing import Any
 
 _CONTEXT = re.compile(
     r"context[_ ](?:length|window|size)"  # OpenAI, vLLM, llama.cpp, Ollama
-    r"|max_model_len|maximum (?:model|input) length"  # vLLM
+    r"|max_model_len|maximum (?:model|input) length|tokens must be at least 1, got -"  # vLLM
     r"|exceed_context|prompt (?:is )?too long"  # llama.cpp, Ollama
     r"|input tokens? (?:count )?.{0,40}exceed|token count .{0,40}exceed"
     r"|reduce the length of the (?:messages|prompt|input)|`inputs` tokens",

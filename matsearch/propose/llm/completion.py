@@ -22,7 +22,7 @@ class Reply:
     kind, detail
         What is wrong with it; None and empty where nothing is.
     text : str or None
-        As it came.
+        As it came, but for halves of surrogate pairs: no file or store can hold them, and they become ``?``.
     input_tokens, output_tokens : int or None
         None is unknown.
     """
@@ -92,10 +92,7 @@ def _completed(completion: _Completion) -> Reply:
         return replace(reply, kind=FailureKind.EMPTY_CHOICES, detail="a reply without choices")
     choice = completion.choices[0]
     reason = _word(choice.finish_reason)
-    try:
-        text = _text(choice.message.content)
-    except UnicodeEncodeError:
-        return replace(reply, kind=FailureKind.BAD_ENCODING, detail="text with half a surrogate pair")
+    text = _text(choice.message.content)
     kind, detail = _judged(text, (reason or "").lower(), choice.message.refusal, reply.output_tokens)
     return replace(reply, kind=kind, detail=detail, text=text, finish_reason=reason)
 
@@ -117,13 +114,10 @@ def _judged(
 
 
 def _text(content: str | list[dict[str, Any]] | None) -> str | None:
-    """Return the text of a message; UnicodeEncodeError for what no file or store can hold."""
     if isinstance(content, list):
         parts = [part["text"] for part in content if isinstance(part.get("text"), str)]
         content = "".join(parts) if parts else None
-    if content is not None:
-        content.encode()
-    return content
+    return None if content is None else _encodable(content)
 
 
 def _count(usage: Any, name: str) -> int | None:
@@ -132,4 +126,8 @@ def _count(usage: Any, name: str) -> int | None:
 
 
 def _word(value: Any) -> str | None:
-    return value.encode(errors="replace").decode()[:200] if isinstance(value, str) else None
+    return _encodable(value)[:200] if isinstance(value, str) else None
+
+
+def _encodable(text: str) -> str:
+    return text.encode(errors="replace").decode()

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlsplit, urlunsplit
 from pydantic import SecretStr
 
 from matsearch.core.errors import LanguageModelError
+from matsearch.core.text import one_line
 
 OPENAI_URL = "https://api.openai.com/v1"
 NO_KEY = "no-key"
@@ -59,9 +60,9 @@ class Endpoint:
         return self.host == "openai.com" or self.host.endswith(".openai.com")
 
     def hidden(self, text: str) -> str:
-        """Return a text without the key, the address's password and its query."""
+        """Return a text without the key, what the address says before its host, and its query."""
         parts = urlsplit(self.base_url)
-        secrets = [parts.password or "", *(value for _, value in self.query)]
+        secrets = [parts.username or "", parts.password or "", *(value for _, value in self.query)]
         secrets.append(self.key.get_secret_value() if self.key else "")
         for secret in sorted(secrets, key=len, reverse=True):
             if len(secret) >= SECRET_LENGTH:
@@ -73,8 +74,7 @@ class Endpoint:
         text = self.hidden(text)
         for pattern in _KEY_LIKE:
             text = pattern.sub(HIDDEN, text)
-        line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-        return line if len(line) <= length else f"{line[: length - 3]}..."
+        return one_line(text, length)
 
 
 def endpoint_of(base_url: str | None, key: SecretStr | None) -> Endpoint:

@@ -5,11 +5,12 @@ What is filled in, a parent's text for one, is data: it is never a template itse
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import StrictUndefined, TemplateError, meta
+from jinja2 import StrictUndefined, Template, TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import Field, ValidationError
 
@@ -68,12 +69,15 @@ class Prompt(Record):
             If the template cannot be carried out.
         """
         try:
-            filled = _TEMPLATES.from_string(self.text).render(
-                {name: values[name] for name in self.front.inputs}
-            )
+            filled = _compiled(self.text).render({name: values[name] for name in self.front.inputs})
         except (TemplateError, KeyError, TypeError, ValueError) as error:
             raise InputError(f"prompt {self.prompt_id}: {error}", "mend its template") from error
         return _GAPS.sub("\n\n", filled).strip()
+
+
+@lru_cache(maxsize=16)
+def _compiled(text: str) -> Template:
+    return _TEMPLATES.from_string(text)
 
 
 def load_prompt(name: str, known: frozenset[str] = frozenset()) -> Prompt:

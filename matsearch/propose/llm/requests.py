@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 
+from pymatgen.core import Structure
+
 from matsearch.core.calls import CallRequest, Message
+from matsearch.core.errors import InputError
 from matsearch.core.keys import content_key
 from matsearch.core.language_model import LanguageModelSection
 from matsearch.core.protocols import Slot
@@ -44,10 +47,15 @@ class Requests:
 
     def __init__(self, section: LanguageModelSection, *, predict: bool) -> None:
         self._section = section
+        self._texts: dict[str, tuple[Structure, str | None]] = {}
         self._prompt = load_prompt(section.prompt or ("csp" if predict else "csg"), INPUTS)
+        if "n" not in self._prompt.front.inputs:
+            raise InputError(
+                f"prompt {self._prompt.prompt_id} asks for no crystals", "take csg, csp, or one that uses n"
+            )
         parts = [
-            load_prompt(f"language-{section.language}"),
-            load_prompt("reply-json", frozenset({"key"})),
+            load_prompt(f"parts/{section.language}"),
+            load_prompt("parts/reply", frozenset({"key"})),
         ]
         self._language, self._reply = (part.render({"key": section.language}) for part in parts)
         self.prompt_id = self._prompt.prompt_id
@@ -56,7 +64,7 @@ class Requests:
     def request(self, slot: Slot, crystals: int) -> CallRequest:
         """Return the call that asks for so many crystals; parents are drawn from the slot's own random stream."""
         section = self._section
-        shown = [(parent, text) for parent in self._drawn(slot) if (text := self._written(parent))]
+        shown = [(parent, text) for parent in self._drawn(slot) if (text := self._text(parent))]
         variants = [self._messages(slot, crystals, shown[:n]) for n in range(len(shown), -1, -1)]
         return CallRequest(
             campaign_id=slot.campaign_id,
@@ -99,6 +107,13 @@ class Requests:
             "reply": self._reply,
         }
         return (Message(role="user", content=self._prompt.render(values)),)
+
+    def _text(self, parent: Parent) -> str | None:
+        """Return a parent's text, written once for all slots that show it."""
+        written = self._texts.get(parent.parent_id)
+        if written is None or written[0] is not parent.structure:
+            written = self._texts[parent.parent_id] = (parent.structure, self._written(parent))
+        return written[1]
 
     def _written(self, parent: Parent) -> str | None:
         """Return a parent's text; None where the language cannot say it: no symmetry with atoms upon each other."""

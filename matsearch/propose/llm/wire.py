@@ -1,6 +1,8 @@
 """One request over the wire: bytes within a cap and a time limit, or the kind of failure. Nothing else escapes."""
 
 import asyncio
+import logging
+import socket
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
@@ -58,6 +60,8 @@ class Wire:
         from openai import AsyncOpenAI, DefaultAsyncHttpxClient, Timeout
 
         self._endpoint = endpoint
+        # at INFO it logs whole addresses, with their password and query
+        logging.getLogger("httpx2").setLevel(logging.WARNING)
         timeout = Timeout(None, connect=CONNECT_S)
         http = DefaultAsyncHttpxClient(timeout=timeout, event_hooks={"response": [_stop_at_error]})
         self._client = AsyncOpenAI(
@@ -137,6 +141,13 @@ def _transport_errors() -> tuple[type[Exception], ...]:
     return (openai.APIConnectionError, httpx2.RequestError, httpx2.StreamError, anyio.EndOfStream, OSError)
 
 
+_PLAIN: dict[type[BaseException], str] = {
+    ConnectionRefusedError: "connection refused",
+    ConnectionResetError: "connection reset",
+    socket.gaierror: "no such host",
+}
+
+
 def _late(limit_s: float, *, began: bool) -> tuple[FailureKind, str]:
     if began:
         return FailureKind.SLOW_REPLY, f"the reply began, but did not end within {limit_s:.3g} s"
@@ -144,10 +155,12 @@ def _late(limit_s: float, *, began: bool) -> tuple[FailureKind, str]:
 
 
 def _reason(error: BaseException) -> str:
-    """Return what lies at the bottom of a chain of errors."""
+    """Return what lies at the bottom of a chain of errors, in plain words where there are some."""
     reason = f"{type(error).__name__}: {error}"
-    while (cause := error.__cause__ or error.__context__) is not None:
-        error = cause
-        if str(error):
-            reason = f"{type(error).__name__}: {error}"
-    return reason
+    chain = [error]
+    while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None:
+        chain.append(cause)
+        if str(cause):
+            reason = f"{type(cause).__name__}: {cause}"
+    plain = (words for kind, words in _PLAIN.items() if any(isinstance(link, kind) for link in chain))
+    return next(plain, reason)

@@ -219,8 +219,12 @@ def test_symmetric_files_of_another_program(listed, titanium_carbide):
     ("text", "kind"),
     [
         ("", FailureKind.NO_CRYSTAL),
-        ("a" * 300_000, FailureKind.UNPARSABLE),
+        ("a" * 300_000, FailureKind.REPLY_TOO_LARGE),
         (cif(UNIT) * 2, FailureKind.AMBIGUOUS),
+        (cif(CONVENTIONAL[:2] + CONVENTIONAL[4:6], head=CLAIM), FailureKind.AMBIGUOUS),
+        (cif([UNIT[0], "_note none", UNIT[1]]), FailureKind.WRONG_COUNTS),
+        (cif([UNIT[0], "_atom_site_label", UNIT[1]]), FailureKind.WRONG_COUNTS),
+        (cif([UNIT[0], "data_again", UNIT[1]]), FailureKind.WRONG_COUNTS),
         (cif(UNIT, head="_cell_length_a 5"), FailureKind.AMBIGUOUS),
         (cif(UNIT).replace("_cell_length_a", "_cell"), FailureKind.BAD_LATTICE),
         (cif(UNIT, cell=(-5, *CUBIC[1:])), FailureKind.BAD_LATTICE),
@@ -288,3 +292,29 @@ def test_the_same_crystal_is_the_same_text():
     shifted = sample_structure()
     shifted.translate_sites([0, 1], [0, 0, 1], to_unit_cell=False)
     assert CIF.write(shifted) == CIF.write(sample_structure())
+
+
+@pytest.mark.parametrize(
+    "prose", ["It is a salt.", "Hope it helps!\nIt has 2 atoms and is a salt.", "as in the mineral"]
+)
+def test_prose_after_the_atoms_is_no_atom(prose):
+    reading = read(cif([*UNIT, prose]))
+    assert (reading.structure.composition.formula, reading.repairs) == ("Na1 Cl1", ())
+
+
+@pytest.mark.parametrize(
+    ("row", "formula", "repair"),
+    [
+        ("Co Co1", "Na1 Co1", ()),
+        ("? Co1", "Na1 Co1", ()),
+        ("Fe3+ Fe1", "Na1 Fe1", ()),
+        ("O OW1", "Na1 O1", ()),
+        ("? CO1", "Na1 Co1", ("read the label 'CO' as Co",)),
+        ("HF ?", "Na1 Hf1", ("read the label 'HF' as Hf",)),
+        ("Na Cl1", "Na2", ("read the label 'Cl' as Na",)),
+    ],
+)
+def test_labels_that_could_say_something_else_are_said(row, formula, repair):
+    rows = ["Na Na1 0 0 0", f"{row} 0.5 0.5 0.5"]
+    reading = read(cif(rows, columns=("type_symbol", *COLUMNS)))
+    assert (reading.structure.composition.formula, reading.repairs) == (formula, repair)

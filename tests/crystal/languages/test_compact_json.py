@@ -78,6 +78,26 @@ def test_decorated_labels_are_said():
     assert reading.repairs == ("read the label 'li1' as Li, 'Li+' as Li",)
 
 
+@pytest.mark.parametrize(
+    "said", [{"coords_are_cartesian": "True"}, {"Cartesian": True}, {"coordinate_mode": "cartesian"}]
+)
+def test_coordinates_that_are_called_cartesian_are_angstrom(said):
+    reading = read({"lattice": [4, 4, 4, 90, 90, 90], "sites": ["Li 1 1 2"], **said})
+    assert reading.structure.frac_coords[0] == pytest.approx([0.25, 0.25, 0.5])
+
+
+def test_a_comment_that_speaks_of_cartesian_coordinates_changes_none():
+    reading = read(
+        {
+            "lattice": CELL,
+            "sites": SITES,
+            "comment": "Cartesian coordinates would be longer",
+            "cartesian": False,
+        }
+    )
+    assert reading.structure.frac_coords.ravel() == pytest.approx([x for row in COORDS for x in row])
+
+
 def test_names_of_code_are_only_text():
     document = {**CRYSTAL.as_dict(), "@module": "os", "@class": "system", "@version": "echo"}
     assert read(document).structure == CRYSTAL

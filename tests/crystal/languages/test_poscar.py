@@ -180,7 +180,7 @@ REFUSED = {
     "half a lattice": ("Li2 O1\n1.0\n4 0 0\n0 5 0", FailureKind.CUT_OFF, "line 4 '0 5 0'"),
     "half a site": (LABELLED.removesuffix(" 0.75 O\n"), FailureKind.CUT_OFF, "line 11 '0.25 0.5'"),
     "a digit of a site": (PLAIN.removesuffix(".25 0.5 0.75\n"), FailureKind.CUT_OFF, "line 11 '0'"),
-    "text between sites": (LABELLED.replace("0.25", "oxygen:\n0.25"), FailureKind.WRONG_COUNTS, "'oxygen:' stands between") ,
+    "text between sites": (LABELLED.replace("0.25", "oxygen:\n0.25"), FailureKind.WRONG_COUNTS, "after 2 sites comes line 11 'oxygen:', and then numbers again") ,
     "two numbers": (PLAIN.replace("0.5 0.5 0.5", "0.5 0.5"), FailureKind.BAD_NUMBERS, "line 10 '0.5 0.5' has 2 numbers"),
     "four numbers": (PLAIN.replace("0.5 0.5 0.5", "0.5 0.5 0.5 1.0"), FailureKind.BAD_NUMBERS, "has 4 numbers"),
     "two points": (PLAIN.replace("0.5 0.5 0.5", "0.5 0..5 0.5"), FailureKind.BAD_NUMBERS, "line 10: '0..5'"),
@@ -243,3 +243,9 @@ def test_a_cut_text_never_changes_composition_silently(end):
     reading, _ = attempt(LABELLED[:end])
     if reading is not None:
         assert reading.structure.composition.formula == "Li2 O1" or reading.repairs
+
+
+@pytest.mark.parametrize("mode", ["Cartesian", "cart", "K", "coordinates: Cartesian"])
+def test_words_for_cartesian(mode):
+    reading = read(PLAIN.replace("direct", mode))
+    assert reading.structure.cart_coords[1] == pytest.approx([0.5, 0.5, 0.5])

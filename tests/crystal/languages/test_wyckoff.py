@@ -26,6 +26,11 @@ HEXAGONAL = [2.5, 2.5, 6.66, 90, 90, 120]
 SALT = ["Na 4a 0 0 0", "Cl 4b 0.5 0.5 0.5"]
 
 
+ALL_SALT = [
+    "Na 0 0 0", "Na 0 .5 .5", "Na .5 0 .5", "Na .5 .5 0", "Cl .5 .5 .5", "Cl .5 0 0", "Cl 0 .5 0", "Cl 0 0 .5",
+]  # fmt: skip
+
+
 def form(group, lattice, sites):
     return json.dumps({"spacegroup": group, "lattice": lattice, "sites": sites})
 
@@ -147,8 +152,10 @@ def test_ways_to_say_it(text, rock_salt):
         (form(225, [5.64, 5.64, 5.66, 90, 90, 90], SALT), "Na1 Cl1", "off by 0.71 percent"),
         (form(225, CUBIC, ["Na 4a 0 0 0.012", SALT[1]]), "Na1 Cl1", "moved by 0.068 angstrom onto a"),
         (form(225, CUBIC, ["Na 8a 0 0 0", SALT[1]]), "Na1 Cl1", "has 4 atoms, not 8"),
-        (form(225, CUBIC, [*SALT, "Na 4a 0.5 0.5 0"]), "Na1 Cl1", "an orbit given before"),
+        (form(225, CUBIC, [*SALT, "Na 4a 0.5 0.5 0"]), "Na1 Cl1", "images of others"),
+        (form(225, CUBIC, ALL_SALT), "Na1 Cl1", "images of others"),
         (form(225, CUBIC, [*SALT, *SALT[:1] * 900]), "Na1 Cl1", "given 901 times"),
+        (form(225, CUBIC, ["NA 4a 0 0 0", "CO 4b .5 .5 .5"]), "Na1 Co1", "'NA' as Na, 'CO' as Co"),
         (
             form(
                 227,
@@ -199,12 +206,20 @@ def test_one_origin_is_silent_where_letters_tell():
         (form(225, CUBIC, general(59)), FailureKind.TOO_MANY_SITES),
         (form(225, CUBIC, general(5000)), FailureKind.TOO_MANY_SITES),
         (form(47, [20, 21, 22, 90, 90, 90], general(1000)), FailureKind.TOO_MANY_SITES),
-        ("", FailureKind.UNPARSABLE),
-        ("[1]", FailureKind.UNPARSABLE),
-        ("[" * 100_000, FailureKind.UNPARSABLE),
-        ('{"spacegroup":' + "9" * 100_000 + "}", FailureKind.UNPARSABLE),
-        ("\0" * 1000, FailureKind.UNPARSABLE),
-        (" " * 300_000, FailureKind.UNPARSABLE),
+        ("", FailureKind.BROKEN_JSON),
+        ("[1]", FailureKind.WRONG_SCHEMA),
+        ("[" * 100_000, FailureKind.BROKEN_JSON),
+        ('{"spacegroup":' + "9" * 100_000 + "}", FailureKind.BROKEN_JSON),
+        ("\0" * 1000, FailureKind.BROKEN_JSON),
+        (" " * 300_000, FailureKind.REPLY_TOO_LARGE),
+        (
+            '{"spacegroup":225,"lattice":[5,5,5,90,90,90],"sites":["Na 4a"],"sites":["Cl 4a"]}',
+            FailureKind.AMBIGUOUS,
+        ),
+        (form(225, CUBIC, [{"element": "Na", "position": "4a", "occupancy": 0.5}]), FailureKind.DISORDERED),
+        (form(225, CUBIC, ["Na 4a" + " " * 300 + "0 0 0"]), FailureKind.BAD_NUMBERS),
+        (form("Pnma", CUBIC, ALL_SALT), FailureKind.AMBIGUOUS),
+        (form(225, CUBIC, [*ALL_SALT[:3], ALL_SALT[4]]), FailureKind.AMBIGUOUS),
     ],
 )
 def test_what_is_refused(text, kind):
@@ -249,3 +264,17 @@ def test_any_json_is_read_or_refused(value):
     ):
         with suppress(Unreadable):
             assert len(FORM.read(text).structure) > 0
+
+
+@pytest.mark.parametrize(
+    "lattice",
+    [
+        {"matrix": [[5.64, 0, 0], [0, 5.64, 0], [0, 0, 5.64]]},
+        [[0, 5.64, 0], [0, 0, 5.64], [5.64, 0, 0]],
+        {"a": 5.64, "b": 5.64, "c": 5.64, "alpha": 90, "beta": 90, "gamma": 90},
+    ],
+)
+def test_cells_in_other_shapes(lattice):
+    structure, repairs = read(form(225, lattice, SALT))
+    assert (structure.composition.formula, repairs) == ("Na1 Cl1", ())
+    assert structure.volume == pytest.approx(5.64**3 / 4)

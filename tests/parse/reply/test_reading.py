@@ -33,6 +33,45 @@ def test_a_crystal_is_read():
     assert (found.said, found.verdict, found.repairs) == ("NaCl", None, ())
 
 
+LABELLED = HEAD.replace("1 1", "2 2") + "0 0 0 Na\n.5 .5 0 Na\n{}.5 0 0 Cl\n0 .5 0 Cl\n"
+
+
+@pytest.mark.parametrize("between", ["\n", "\n\n", "# Cl\n", "! chlorine\n", "\n// Cl\n\n"])
+@pytest.mark.parametrize("wrap", ["Here:\n\n{}\nDone.", "```\n{}```\nDone.", "{}"])
+def test_no_site_is_lost_for_what_stands_between_the_sites(between, wrap):
+    found = only(wrap.format(LABELLED.format(between)))
+    assert (found.structure.composition.formula, found.repairs) == ("Na2 Cl2", ())
+
+
+@pytest.mark.parametrize("between", ["Cl atoms:\n", "...\n", "- chlorine\n\n"])
+def test_sites_after_other_text_are_not_dropped(between):
+    found = only("Here:\n\n" + LABELLED.format(between) + "Done.")
+    assert found.verdict.kind is FailureKind.WRONG_COUNTS
+
+
+@pytest.mark.parametrize("prose", ["2.8 3.1 are its distances.", "It is cubic.\nNa 0 0 0 is at the corner."])
+def test_numbers_in_prose_after_the_sites_are_no_site(prose):
+    found = only("Here:\n\n" + LABELLED.format("") + "\n" + prose)
+    assert (found.structure.composition.formula, found.repairs) == ("Na2 Cl2", ())
+
+
+@pytest.mark.parametrize("between", ["", "\n"])
+@pytest.mark.parametrize("missing", range(2, 23))
+def test_a_reply_that_ends_within_the_sites_is_cut_off(missing, between):
+    found = only("Here:\n\n" + LABELLED.format(between)[:-missing], cut_off=True)
+    assert found.verdict.kind is FailureKind.CUT_OFF
+
+
+@pytest.mark.parametrize("wrap", ["Here:\n\n{}\nHope it helps", "```cif\n{}```\nDone.", "{}"])
+def test_labels_of_atoms_in_a_cif_are_no_prose(wrap):
+    cif = (
+        "data_x\n_cell_length_a 4\n_cell_length_b 4\n_cell_length_c 4\n_cell_angle_alpha 90\n_cell_angle_beta 90\n"
+        "_cell_angle_gamma 90\nloop_\n_atom_site_label\n_atom_site_type_symbol\n_atom_site_fract_x\n"
+        "_atom_site_fract_y\n_atom_site_fract_z\nNa1 Na 0 0 0\nOax O .5 .5 .5\nOeq O .5 0 0\n"
+    )
+    assert only(wrap.format(cif)).structure.composition.formula == "Na1 O2"
+
+
 @pytest.mark.parametrize(
     ("said", "repairs"),
     [

@@ -132,6 +132,7 @@ def test_complaints_in_the_shapes_of_many_servers(full, body, given_up):
         b'{"error":{"message":"no","type":"invalid_request_error","code":"context_length_exceeded"}}',
         b'{"error":{"message":"This model\'s maximum context length is 8192 tokens."}}',
         b'{"object":"error","message":"\'max_tokens\' is too large: 8000. This model\'s maximum context length is 4096"}',
+        b'{"object":"error","message":"max_tokens must be at least 1, got -186.","code":400}',
         b'{"error":{"code":400,"message":"too big","type":"exceed_context_size_error","n_ctx":512}}',
         b'{"error":{"message":"the request exceeds the available context size, try increasing it"}}',
         b'{"error":"prompt too long; exceeded max context length by 12 tokens"}',

@@ -143,6 +143,17 @@ def test_an_endpoint_that_does_not_tell_its_models_is_asked_anyway(serving, faul
         assert client.check("any-model").context_tokens is None
 
 
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [(401, "You have insufficient permissions. Missing scopes: api.model.read."), (403, "no list for you")],
+)
+def test_a_key_that_may_not_list_models_may_ask(serving, monkeypatch, status, message):
+    body = error_document(message, "invalid_request_error")
+    monkeypatch.setitem(FAULTS, "unlisted", lambda exchange: exchange.send(status, body))
+    with serving(lookup_faults=["unlisted"]) as (_, client):
+        assert client.check("any-model").name == "any-model"
+
+
 def test_an_empty_list_of_models_says_nothing(serving):
     with serving(models=[]) as (_, client):
         assert client.check("any-model").name == "any-model"

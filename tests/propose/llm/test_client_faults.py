@@ -123,7 +123,7 @@ def test_a_closed_port_is_a_lost_connection(client_of, request_of):
     [call] = client_of("http://127.0.0.1:9/v1").ask([request_of()])
     assert call.verdict.kind is Kind.CONNECTION_LOST
     assert call.attempts[0].status is None
-    assert "ConnectionRefusedError" in call.verdict.detail
+    assert "connection refused" in call.verdict.detail
 
 
 def test_an_unknown_host_is_a_lost_connection(client_of, request_of):
@@ -155,3 +155,13 @@ def test_a_call_says_all_about_itself(serving, request_of):
     assert (call.resolved_model, call.finish_reason) == (request.model, "stop")
     assert call.latency_s >= 0.05
     assert call.created_at.endswith("+00:00")
+
+
+def test_tokens_of_an_attempt_that_was_made_again_are_counted(serving, request_of):
+    prices = {"input_price": 1.0, "output_price": 1.0}
+    with serving(["empty-choices"], calls=prices) as (_, client):
+        calls = client.ask(request_of(slot, messages=request_of().messages) for slot in range(2))
+        once, again = sorted(calls, key=lambda call: len(call.attempts))
+    assert (len(once.attempts), len(again.attempts)) == (1, 2)
+    assert again.input_tokens == 2 * once.input_tokens
+    assert again.cost == pytest.approx(2 * once.cost)

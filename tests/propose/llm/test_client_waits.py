@@ -51,6 +51,19 @@ def test_one_answer_to_wait_holds_all_calls_back(serving, request_of):
     assert max(times[1:]) - times[0] < 3
 
 
+def test_calls_that_were_told_to_wait_come_back_one_by_one(serving, request_of, monkeypatch):
+    monkeypatch.setattr("matsearch.propose.llm.calling.backoff", lambda *_: next(waits))
+    waits, times = iter([0.05 * n for n in range(8)]), []
+
+    def faults(hit):
+        times.append(time.monotonic())
+        return "429:retry-after=0.5" if hit.number < 8 else None
+
+    with serving(faults, calls={"concurrency": 8}) as (_, client):
+        assert all(call.verdict is None for call in client.ask(request_of(slot) for slot in range(8)))
+    assert times[-1] - times[8] > 0.2
+
+
 def test_the_deadline_bounds_attempts_and_waits_together(serving, request_of):
     with serving(["hang"] * 50, calls={"attempts": 20, "time_limit_s": 0.12, "deadline_s": 0.3}) as (
         server,

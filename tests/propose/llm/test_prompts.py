@@ -3,9 +3,11 @@
 import pytest
 
 from matsearch.core.errors import InputError
+from matsearch.core.language_model import LanguageModelSection
 from matsearch.core.resources import available
+from matsearch.crystal.languages import LANGUAGES
 from matsearch.propose.llm.prompts import load_prompt
-from matsearch.propose.llm.requests import INPUTS
+from matsearch.propose.llm.requests import INPUTS, Requests
 
 FRONT = "---\nid: mine\nversion: 3\ninputs: [n]\n---\n"
 
@@ -69,7 +71,15 @@ def test_a_missing_prompt_names_those_there_are():
 
 
 def test_every_packaged_prompt_can_be_read():
-    names = available("prompts")
-    assert {"csg", "csp", "language-poscar", "reply-json"} <= set(names)
-    for name in names:
+    for name in available("prompts"):
         load_prompt(name, INPUTS | {"key"})
+    parts = [f"parts/{name}" for name in (*LANGUAGES, "reply")]
+    assert [load_prompt(name, frozenset({"key"})).front.id for name in parts] == [*LANGUAGES, "reply"]
+
+
+def test_a_prompt_that_asks_for_nothing_is_refused(written):
+    section = LanguageModelSection(
+        model="m", prompt=written("---\nid: mine\nversion: 1\ninputs: []\n---\nHello.")
+    )
+    with pytest.raises(InputError, match="mine/1 asks for no crystals"):
+        Requests(section, predict=False)

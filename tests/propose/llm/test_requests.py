@@ -1,5 +1,7 @@
 """From a slot to a call: the slot decides all of it, and what is shown is never a template."""
 
+from types import SimpleNamespace
+
 import pytest
 from pymatgen.core import Structure
 
@@ -7,6 +9,7 @@ from matsearch.core.language_model import LanguageModelSection
 from matsearch.core.protocols import Limits, Slot
 from matsearch.core.records import Parent
 from matsearch.crystal.languages import LANGUAGES
+from matsearch.propose.llm import prompts
 from matsearch.propose.llm.requests import Requests
 from matsearch.testing.samples import sample_structure
 
@@ -36,6 +39,27 @@ def test_the_same_slot_asks_the_same():
     one, other = requests_of(), requests_of()
     other.request(slot_of(1), 5)
     assert one.request(slot_of(4), 5) == other.request(slot_of(4), 5)
+
+
+def test_parents_and_templates_are_prepared_once_for_all_slots(monkeypatch):
+    done = []
+
+    def write(structure, digits):
+        done.append(structure)
+        return "a crystal"
+
+    def compiled(text):
+        done.append(text)
+        return from_string(text)
+
+    from_string = prompts._TEMPLATES.from_string
+    prompts._compiled.cache_clear()
+    monkeypatch.setitem(LANGUAGES, "poscar", SimpleNamespace(write=write))
+    monkeypatch.setattr(prompts._TEMPLATES, "from_string", compiled)
+    requests = requests_of(parents=5)
+    for number in range(9):
+        assert requests.request(slot_of(number), 5).messages[0].content.count("a crystal\n") == len(PARENTS)
+    assert len(done) == len(PARENTS) + 3
 
 
 @pytest.mark.parametrize("changed", [{"number": 1}, {"seed": 1}, {"parents": ()}])
