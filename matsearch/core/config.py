@@ -244,8 +244,8 @@ def _explain(item: Any) -> str:
         return f"{path}: missing"
     message = item["msg"].removeprefix("Value error, ")
     value = repr(item["input"])
-    may_be_shown = len(value) < 80 and "://" not in value  # a URL may hold a password
-    return f"{path}: {message}" + (f" (got {value})" if may_be_shown else "")
+    may_hide_a_key = "://" in value and ("@" in value or "?" in value)
+    return f"{path}: {message}" + (f" (got {value})" if len(value) < 80 and not may_hide_a_key else "")
 
 
 def _keys_at(location: tuple[Any, ...]) -> list[str]:
