@@ -297,7 +297,7 @@ def test_killed_beside_a_reply(boundary, commands, serve, tmp_path):
 
 @pytest.mark.parametrize(
     ("budget", "first"),
-    [({"budget__calls": 7}, 4), ({"budget__cost": 0.002}, 8)],
+    [({"budget__calls": 7}, 4), ({"budget__cost": 0.0022}, 4)],
 )
 def test_a_budget_stops_the_search_between_generations_and_raised_it_goes_on(
     budget, first, commands, serve, tmp_path
