@@ -59,20 +59,14 @@ def usage_sentence(usage: Usage) -> str:
     failed = ", ".join(f"{n} {kind.replace('_', ' ')}" for kind, n in sorted(usage.failures.items()))
     parts = [
         f"{counted(usage.calls, 'call')}, {usage.answered} answered ({counted(usage.attempts, 'request')})",
-        f"{_known(usage.input_tokens)} tokens in and {_known(usage.output_tokens)} out{_but(usage.unknown_tokens)}",
-        f"cost {_known(usage.cost)} USD{_but(usage.unknown_cost)}"
-        if usage.cost is not None
-        else "cost unknown",
+        f"{_known(usage.input_tokens, ',')} tokens in and {_known(usage.output_tokens, ',')} out{_but(usage.unknown_tokens)}",
+        "cost unknown" if usage.cost is None else f"cost {usage.cost:,.6g} USD{_but(usage.unknown_cost)}",
     ]
     return (
         "; ".join(parts)
         + (f"; {failed}" if failed else "")
         + (f"; {counted(usage.reused, 'answer')} taken from the store" if usage.reused else "")
     )
-
-
-def _known(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:,.6g}" if isinstance(value, float) else f"{value:,}"
 
 
 def _but(unknown: int) -> str:
@@ -88,13 +82,13 @@ def _row(entry: dict[str, Any]) -> tuple[str, ...]:
         (entry["kind"] or "answered") + origin,
         str(entry["attempts"]),
         f"{entry['latency_s']:.1f}",
-        _cell(entry["input_tokens"]),
-        _cell(entry["output_tokens"]),
-        _cell(entry["cost"], ".5f"),
+        _known(entry["input_tokens"]),
+        _known(entry["output_tokens"]),
+        _known(entry["cost"], ".5f"),
     )
 
 
-def _cell(value: float | None, form: str = "") -> str:
+def _known(value: float | None, form: str = "") -> str:
     return "unknown" if value is None else f"{value:{form}}"
 
 
@@ -113,8 +107,8 @@ def _print_call(call: Call) -> None:
             f"  attempt    {attempt.kind or 'answered'} after {attempt.seconds:.1f} s {attempt.detail}".rstrip()
         )
     print_line(
-        f"  took       {call.latency_s:.1f} s, tokens in {_cell(call.input_tokens)}, out {_cell(call.output_tokens)}, "
-        f"cost (USD) {_cell(call.cost, '.5f')}, finish reason {call.finish_reason or 'unknown'}"
+        f"  took       {call.latency_s:.1f} s, tokens in {_known(call.input_tokens)}, out {_known(call.output_tokens)}, "
+        f"cost (USD) {_known(call.cost, '.5f')}, finish reason {call.finish_reason or 'unknown'}"
     )
     if call.verdict:
         print_line(f"  ended      {call.verdict.kind}: {call.verdict.detail}")

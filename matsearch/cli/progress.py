@@ -48,8 +48,8 @@ class Bars(logging.Handler):
             self._progress.update(
                 self._task,
                 description=f"generation {self._generation}: calls",
-                completed=fields["n"],
-                total=fields["total"],
+                completed=fields["done"],
+                total=fields["of"],
             )
         elif event == "proposed":
             self._progress.update(

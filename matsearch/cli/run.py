@@ -4,7 +4,7 @@ import shlex
 import time
 from typing import Any
 
-from matsearch.cli.calls import usage_sentence
+from matsearch.cli.calls import usage_of_campaign, usage_sentence
 from matsearch.cli.console import print_json, print_line, print_result
 from matsearch.cli.progress import shown_progress
 from matsearch.core.calls import Usage
@@ -13,7 +13,6 @@ from matsearch.core.settings import Settings
 from matsearch.graph.api import resolve_config
 from matsearch.graph.local import run_campaign
 from matsearch.pipeline.campaign import similar_campaigns
-from matsearch.pipeline.ledger import Ledger
 from matsearch.pipeline.result import SearchResult, load_result
 from matsearch.pipeline.tools import build_tools
 from matsearch.store import open_repository, shown_uri
@@ -42,7 +41,7 @@ def run_search(
     try:
         result = load_result(repository, record)
         work = repository.work_summary(record.campaign_id)
-        usage = Ledger(repository, record.campaign_id).usage() if search.propose.llm else None
+        usage = usage_of_campaign(repository, record)
     finally:
         repository.close()
     seconds = time.monotonic() - began
@@ -51,8 +50,8 @@ def run_search(
         return
     print_result(result, n)
     print_line(f"Search: {seconds:.0f} s, {work.finished} relaxations committed, {work.lost} lost in flight.")
-    if usage is not None and search.propose.llm is not None:
-        print_line(f"Calls of {search.propose.llm.model}: {usage_sentence(usage)}.")
+    if usage is not None:
+        print_line(f"Calls of {record.provenance['language_model']['model']}: {usage_sentence(usage)}.")
     if record.state.stopped:
         print_line(f"Stopped at generation {record.state.generation}: {record.state.stopped}.")
     _print_next(result, uri)

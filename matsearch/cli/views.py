@@ -44,7 +44,7 @@ def show_status(campaign: str | None, store: str | None, *, as_json: bool) -> No
     print_counts("Verdicts", verdicts)
     print_counts("Relaxations", {**work.document(), "lost in flight": work.lost})
     if usage:
-        print_line(f"Calls of {record.config['propose']['llm']['model']}: {usage_sentence(usage)}")
+        print_line(f"Calls of {record.provenance['language_model']['model']}: {usage_sentence(usage)}")
     print_line(hull_sentence(record))
 
 

@@ -78,7 +78,7 @@ UNANSWERED = frozenset(
         FailureKind.EMPTY_CHOICES,
     }
 )
-"""Kinds of calls of a language model that brought no answer."""
+"""Kinds of calls of a language model that brought no answer. After any other the model may have been paid."""
 
 MAX_TRANSIENT_RETRIES = 2
 """How often a transient verdict is tried again before it stands."""

@@ -8,7 +8,14 @@ from functools import lru_cache
 
 import numpy as np
 
-from matsearch.crystal.wyckoff_positions import Group, Position, group_in_setting, orbit, positions_in_setting
+from matsearch.crystal.wyckoff_positions import (
+    SHIFTS,
+    Group,
+    Position,
+    group_in_setting,
+    orbit,
+    positions_in_setting,
+)
 
 _PROBE = np.array([0.1234, 0.2718, 0.4142])
 """A point without symmetry; its image on a position is that position's atom."""
@@ -17,7 +24,6 @@ _OTHERS = np.array([[0.3819, 0.0457, 0.2283], [0.0713, 0.3391, 0.1777], [0.2237,
 """Atoms on general positions that leave the crystal no symmetry but the group's; spglib never ends where it has more."""
 
 _PRECISION = 1e-4
-_SHIFTS = np.stack(np.meshgrid(*[np.arange(-2.0, 3.0)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
 
 
 @lru_cache(maxsize=530)
@@ -71,7 +77,7 @@ def nearest_on(
     tuple of numpy.ndarray and float
         Its coordinates in the primitive cell, and how far it is, in angstrom.
     """
-    images = ((group.images(point) % 1.0)[:, None] + _SHIFTS).reshape(-1, 3)
+    images = ((group.images(point) % 1.0)[:, None] + SHIFTS).reshape(-1, 3)
     places = position.origin + images @ position.projector.T
     apart = np.linalg.norm((places - images) @ lattice, axis=1)
     nearest = int(np.argmin(np.round(apart, 6)))  # equal ones: the first, on any machine

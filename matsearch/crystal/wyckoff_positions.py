@@ -12,8 +12,10 @@ from typing import NamedTuple
 import numpy as np
 
 SAME = 1e-6
-_SHIFTS = np.array(list(product((-2, -1, 0, 1, 2), repeat=3)), dtype=float)
-_NEAR_SHIFTS = _SHIFTS[(np.abs(_SHIFTS) <= 1).all(axis=1)]
+SHIFTS = np.array(list(product((-2, -1, 0, 1, 2), repeat=3)), dtype=float)
+"""Lattice vectors to the cells around, shape (125, 3)."""
+
+_NEAR_SHIFTS = SHIFTS[(np.abs(SHIFTS) <= 1).all(axis=1)]
 _GENERIC = np.array([0.3719, 0.1357, 0.7283])
 """A point with no symmetry but the one it is projected onto."""
 
@@ -126,7 +128,7 @@ def _inside(position: Position, group: Group) -> list[Position]:
     # rounded, for what should vanish must not be inverted
     along = np.round(moves @ position.projector, 9)
     inverse = np.linalg.pinv(along, rcond=SAME)
-    wanted = group.translations[:, None] + _SHIFTS - (moves @ position.origin)[:, None]
+    wanted = group.translations[:, None] + SHIFTS - (moves @ position.origin)[:, None]
     steps = wanted @ inverse.transpose(0, 2, 1)
     solved = (np.abs(steps @ along.transpose(0, 2, 1) - wanted) < SAME).all(axis=2)
     solved &= along.any(axis=(1, 2))[:, None]

@@ -57,9 +57,9 @@ def get_client(config: SearchConfig) -> Client:
     model = config.propose.llm
     if model is None:
         raise LanguageModelError("this search asks no language model", "name one in propose.llm.model")
-    client = Client(config.execution.calls, output=model.output)
+    client = Client(config.execution.calls)
     # the endpoint and its key may come from the environment, which may change
-    key = (client.endpoint, config.execution.calls, model.model, model.output)
+    key = (client.endpoint, config.execution.calls, model.model)
     if key not in _clients:
         client.check(model.model)
         _clients[key] = client
@@ -93,7 +93,7 @@ def _make(missing: Sequence[CallRequest], ledger: Ledger, config: SearchConfig) 
             allowance.add(ledger.keep(by_slot[call.slot], call))
             boundary("reply-kept")
             made[call.slot] = call
-            report("called", generation=call.generation, n=len(made), total=len(missing))
+            report("called", generation=call.generation, done=len(made), of=len(missing))
     if allowance.spent is not None:
         raise allowance.spent
     return made

@@ -18,7 +18,7 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
-from matsearch.core.children import last_words, one_thread_environment
+from matsearch.core.children import last_words, one_thread_environment, start_child
 from matsearch.core.errors import PotentialError
 from matsearch.core.protocols import PotentialInfo
 
@@ -167,17 +167,7 @@ class Child:
         environment = one_thread_environment()
         environment.pop("PYTHONHOME", None)
         try:
-            # its own session: Ctrl-C is for the driver, which then closes its input
-            self._process = subprocess.Popen(
-                [python, str(SERVE)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._errors,
-                text=True,
-                encoding="utf-8",
-                env=environment,
-                start_new_session=True,
-            )
+            self._process = start_child([python, str(SERVE)], self._errors, environment)
         except OSError as error:
             self._errors.close()
             raise PotentialError(

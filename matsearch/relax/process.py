@@ -10,7 +10,7 @@ import threading
 from dataclasses import dataclass
 from typing import IO
 
-from matsearch.core.children import last_words, one_thread_environment
+from matsearch.core.children import last_words, start_child
 from matsearch.core.config import PotentialSection
 from matsearch.core.errors import PotentialError
 from matsearch.core.records import RelaxOutcome
@@ -171,17 +171,8 @@ class Worker:
             If it does not come to that.
         """
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
-        # its own session: Ctrl-C is for the driver, which then closes the worker's input
-        process = self._process = subprocess.Popen(
-            [sys.executable, "-m", "matsearch.relax.worker", json.dumps(self._setup)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            text=True,
-            encoding="utf-8",
-            env=one_thread_environment(),
-            start_new_session=True,
-        )
+        command = [sys.executable, "-m", "matsearch.relax.worker", json.dumps(self._setup)]
+        process = self._process = start_child(command, self._errors)
         if self._closed:
             process.kill()
         timer = threading.Timer(START_LIMIT_S, process.kill)

@@ -54,7 +54,7 @@ class ExchangeHandler(BaseHTTPRequestHandler):
                 self.close_connection = True
             elif fault is not None:
                 fault_of(fault)(self)
-            elif (refused := self.owner.objection(self.hit, completion)) is not None:
+            elif (refused := _objection(self.hit, self.owner, completion)) is not None:
                 self.send(*refused)
             elif completion:
                 self.answer(self.completion())
@@ -164,7 +164,7 @@ class ExchangeHandler(BaseHTTPRequestHandler):
         """Say nothing: hits are counted, not logged."""
 
 
-def objection(hit: "Hit", server: "LanguageServer", completion: bool) -> tuple[int, bytes] | None:
+def _objection(hit: "Hit", server: "LanguageServer", completion: bool) -> tuple[int, bytes] | None:
     """Return the status and body with which a server declines a request; None where it serves it."""
     body, kind = hit.body, "invalid_request_error"
     if server.key is not None and hit.headers.get("authorization") != f"Bearer {server.key}":

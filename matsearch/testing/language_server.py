@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from matsearch.core.keys import canonical_json
-from matsearch.testing.language_exchange import ExchangeHandler, objection
+from matsearch.testing.language_exchange import ExchangeHandler
 from matsearch.testing.language_faults import PASSING, fault_of
 
 Answer = Callable[[list[dict[str, Any]], dict[str, Any]], str]
@@ -160,10 +160,6 @@ class LanguageServer:
         """Count a completion out (the handler's part)."""
         with self._lock:
             self._in_flight -= 1
-
-    def objection(self, hit: Hit, completion: bool) -> tuple[int, bytes] | None:
-        """Return the status and body with which a request is declined; None where it is served."""
-        return objection(hit, self, completion)
 
     def words(self, body: dict[str, Any]) -> int:
         """Return the words of a request's messages: its tokens, as this server counts them."""

@@ -172,43 +172,6 @@ def test_the_end_of_one_search_ends_no_call_of_another(serve, monkeypatch):
     assert sorted(call.slot for call in (first, *calls)) == list(range(6))
 
 
-def test_what_is_known_in_part_says_so(commands, serve, tmp_path):
-    server = serve(lambda hit: {0: "500", 3: "missing-usage"}.get(hit.number))
-    store = tmp_path / "s.sqlite"
-    prices = {"execution__calls__input_price": 1.0, "execution__calls__output_price": 1.0}
-    ended = commands.run(*asked(store, **prices, budget__generations=1), env=environment(server))
-    usage = ended.document["usage"]
-    assert (usage["unknown_cost"], usage["calls"], usage["attempts"]) == (1, 4, len(server.hits)), ended.err
-    entries = commands.run("calls", "--store", uri(store), "--json").document["calls"]
-    assert sum(e["input_tokens"] or 0 for e in entries) == usage["input_tokens"]
-    assert " USD (not known of 1 call)" in commands.run("calls", "--store", uri(store)).out
-
-
-def test_another_endpoint_in_the_environment_is_another_client(serve, monkeypatch):
-    config = resolve_config("toy", {"propose.llm": {"model": MODEL}})
-    try:
-        for server in (serve(), serve()):
-            monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
-            assert get_client(config).endpoint.base_url == server.base_url
-            assert get_client(config) is get_client(config)
-    finally:
-        close_clients()
-
-
-def test_the_end_of_one_search_ends_no_call_of_another(serve, monkeypatch):
-    monkeypatch.setenv("OPENAI_BASE_URL", serve().base_url)
-    asked = {"campaign_id": "c", "generation": 0, "prompt_id": "csg/1", "prompt_sha256": "0" * 64}
-    said = {"language": "poscar", "crystals": 1, "model": MODEL}
-    requests = (
-        CallRequest(**asked, **said, slot=n, messages=(Message(role="user", content=f"crystal {n}"),))
-        for n in range(6)
-    )
-    calls = get_client(resolve_config("toy", {"propose.llm": {"model": MODEL}})).ask(requests)
-    first = next(calls)
-    close_clients()
-    assert sorted(call.slot for call in (first, *calls)) == list(range(6))
-
-
 def test_tokens_add_up_beside_faults(commands, serve, tmp_path):
     server = serve(lambda hit: "500" if hit.number % 3 == 0 else None)
     ended = commands.run(*asked(tmp_path / "s.sqlite"), env=environment(server))

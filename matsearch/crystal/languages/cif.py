@@ -7,24 +7,14 @@ from pymatgen.core import Lattice, Structure
 
 from matsearch.core.structures import encode_structure
 from matsearch.core.verdict import FailureKind
-from matsearch.crystal.languages.cif_blocks import Block, read_blocks
+from matsearch.crystal.languages.cells import cell_of, check_fractional, checked
+from matsearch.crystal.languages.cif_blocks import UNKNOWN, Block, read_blocks
 from matsearch.crystal.languages.cif_symmetry import symmetrised
-from matsearch.crystal.languages.labels import (
-    cell_of,
-    check_fractional,
-    check_size,
-    checked,
-    element_of,
-    format_number,
-    letters_of,
-    names_element,
-    number_of,
-    relabelled,
-    shown,
-    wrapped,
-)
+from matsearch.crystal.languages.labels import element_of, letters_of, names_element, relabelled
 from matsearch.crystal.languages.language import MAX_READ_SITES, Reading, Unreadable
+from matsearch.crystal.languages.numerals import format_number, format_row, number_of, wrapped
 from matsearch.crystal.languages.operations import Atoms
+from matsearch.crystal.languages.text import check_size, shown
 from matsearch.crystal.limits import hush_noble_gases
 
 _CELL = tuple(
@@ -34,7 +24,6 @@ _CELL = tuple(
 _TYPE, _LABEL, _OCCUPANCY = "_atom_site_type_symbol", "_atom_site_label", "_atom_site_occupancy"
 _FRACTIONAL = tuple(f"_atom_site_fract_{axis}" for axis in "xyz")
 _CARTESIAN = tuple(f"_atom_site_cartn_{axis}" for axis in "xyz")
-_UNKNOWN = ("", "?", ".")
 _FULL = 1e-3
 
 
@@ -56,7 +45,7 @@ class Cif:
         species = encode_structure(structure)["species"]
         cell = [format_number(value, digits) for value in structure.lattice.parameters]
         rows = [
-            " ".join([symbol, *(format_number(x, digits) for x in point)])
+            f"{symbol} {format_row(point, digits)}"
             for symbol, point in zip(species, wrapped(structure.frac_coords, digits), strict=True)
         ]
         head = [f"data_{structure.composition.reduced_formula}", "_symmetry_space_group_name_H-M 'P 1'"]
@@ -122,10 +111,10 @@ def _coords(rows: Sequence[dict[str, str]], lattice: Lattice) -> tuple[np.ndarra
 def _element(row: dict[str, str]) -> str:
     kind, label = row.get(_TYPE, ""), row.get(_LABEL, "")
     occupancy = row.get(_OCCUPANCY, "")
-    if occupancy not in _UNKNOWN and abs(number_of(occupancy) - 1.0) > _FULL:
+    if occupancy not in UNKNOWN and abs(number_of(occupancy) - 1.0) > _FULL:
         detail = f"occupancy {occupancy} of {shown(label or kind)}, not 1"
         raise Unreadable(FailureKind.DISORDERED, detail)
-    return element_of(label if kind in _UNKNOWN else kind)
+    return element_of(label if kind in UNKNOWN else kind)
 
 
 def _relabelled(rows: Sequence[dict[str, str]], symbols: Sequence[str]) -> tuple[str, ...]:

@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from matsearch.core.verdict import FailureKind
-from matsearch.crystal.languages.labels import is_number, plain, shown
 from matsearch.crystal.languages.language import Unreadable
+from matsearch.crystal.languages.numerals import is_number
+from matsearch.crystal.languages.text import plain, shown
 
 _WORD = re.compile(r"\S+")
 _PROSE = re.compile(r"[a-z]{2,}[.,:;!?]?")
 _MAX_ROW = 1_000
+UNKNOWN = ("", "?", ".")
+"""What stands where a CIF gives no value."""
 _CLOSING = {quote: re.compile(rf"{quote}(?=\s|$)") for quote in "'\""}
 
 
@@ -71,7 +74,7 @@ class Block:
     def first(self, *tags: str) -> str:
         """Return the value of the first of these names that has one; empty where none has."""
         found = (self.values.get(tag, "") for tag in tags)
-        return next((value for value in found if value not in ("", "?", ".")), "")
+        return next((value for value in found if value not in UNKNOWN), "")
 
 
 def read_blocks(text: str) -> list[Block]:

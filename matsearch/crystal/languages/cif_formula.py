@@ -53,7 +53,7 @@ def witness_of(block: Block) -> Witness | None:
         counts[symbol] += int(amount or 1)
     if not all(counts.values()) or not all(map(Element.is_valid_symbol, counts)):
         return None
-    return Witness(text, _unit(counts), _totals(dict(counts), block.first("_cell_formula_units_Z".lower())))
+    return Witness(text, _unit(counts), _totals(dict(counts), block.first("_cell_formula_units_z")))
 
 
 def _totals(counts: dict[str, int], units: str) -> tuple[dict[str, int], ...]:

@@ -11,9 +11,10 @@ import numpy as np
 from pymatgen.core import Lattice
 
 from matsearch.core.verdict import FailureKind
+from matsearch.crystal.languages.cells import checked
 from matsearch.crystal.languages.cif_blocks import Block
 from matsearch.crystal.languages.cif_formula import Witness, witness_of
-from matsearch.crystal.languages.labels import checked, formula_of, shown
+from matsearch.crystal.languages.labels import formula_of
 from matsearch.crystal.languages.language import Unreadable
 from matsearch.crystal.languages.operations import (
     METRIC_GAP,
@@ -26,6 +27,7 @@ from matsearch.crystal.languages.operations import (
     setting_operations,
 )
 from matsearch.crystal.languages.space_groups import Setting, settings_of
+from matsearch.crystal.languages.text import shown
 
 MIN_DISTANCE = 0.5
 """Angstrom: an expansion that puts atoms nearer than this is wrong."""

@@ -10,19 +10,12 @@ from pymatgen.core import Lattice, Structure
 
 from matsearch.core.structures import encode_structure
 from matsearch.core.verdict import FailureKind
+from matsearch.crystal.languages.cells import cell_of, check_fractional, check_lattice, checked
 from matsearch.crystal.languages.json_sites import read_coords, read_site, site_values
-from matsearch.crystal.languages.labels import (
-    cell_of,
-    check_fractional,
-    check_lattice,
-    check_size,
-    checked,
-    element_of,
-    format_number,
-    relabelled,
-    wrapped,
-)
+from matsearch.crystal.languages.labels import element_of, relabelled
 from matsearch.crystal.languages.language import Reading, Unreadable
+from matsearch.crystal.languages.numerals import format_number, format_row, wrapped
+from matsearch.crystal.languages.text import check_size
 
 _PARAMETERS = ("a", "b", "c", "alpha", "beta", "gamma")
 _SAME = 0.01
@@ -44,11 +37,8 @@ class CompactJson:
         """
         species = encode_structure(structure)["species"]
         cell = ",".join(format_number(value, digits) for value in structure.lattice.parameters)
-        coords = wrapped(structure.frac_coords, digits).tolist()
-        sites = [
-            " ".join([symbol, *(format_number(x, digits) for x in row)])
-            for symbol, row in zip(species, coords, strict=True)
-        ]
+        coords = wrapped(structure.frac_coords, digits)
+        sites = [f"{symbol} {format_row(row, digits)}" for symbol, row in zip(species, coords, strict=True)]
         return f'{{"lattice":[{cell}],"sites":{json.dumps(sites, separators=(",", ":"))}}}'
 
     def read(self, text: str) -> Reading:
@@ -59,7 +49,16 @@ class CompactJson:
         Unreadable
             If the text is no JSON, no crystal, or could be several.
         """
-        return read_object(parse_object(text))
+        document = parse_object(text)
+        labels, coords = _sites(document)
+        lattice = read_lattice(document.get("lattice"))
+        symbols = [element_of(label) for label in labels]
+        if _is_cartesian(document):
+            check_lattice(lattice.matrix)
+            coords = lattice.get_fractional_coords(np.array(coords)).tolist()
+        else:
+            check_fractional(coords)
+        return Reading(checked(lattice, symbols, coords), tuple(relabelled(labels, symbols)))
 
 
 def parse_object(text: str) -> dict[str, Any]:
@@ -83,19 +82,6 @@ def parse_object(text: str) -> dict[str, Any]:
         detail = f"a crystal is a JSON object, not {type(document).__name__}"
         raise Unreadable(FailureKind.WRONG_SCHEMA, detail)
     return document
-
-
-def read_object(document: dict[str, Any]) -> Reading:
-    """Return the crystal of a parsed object; see :meth:`CompactJson.read`."""
-    labels, coords = _sites(document)
-    lattice = read_lattice(document.get("lattice"))
-    symbols = [element_of(label) for label in labels]
-    if _is_cartesian(document):
-        check_lattice(lattice.matrix)
-        coords = lattice.get_fractional_coords(np.array(coords)).tolist()
-    else:
-        check_fractional(coords)
-    return Reading(checked(lattice, symbols, coords), tuple(relabelled(labels, symbols)))
 
 
 def _is_cartesian(document: dict[str, Any]) -> bool:

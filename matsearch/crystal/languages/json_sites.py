@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from matsearch.core.verdict import FailureKind
-from matsearch.crystal.languages.labels import is_number, number_of, shown
 from matsearch.crystal.languages.language import Unreadable
+from matsearch.crystal.languages.numerals import is_number, number_of
 from matsearch.crystal.languages.poscar_lines import split_words
+from matsearch.crystal.languages.text import shown
 
 _COORD_KEYS = ("frac_coords", "abc", "position", "coords", "xyz")
 """Best first: beside ``abc``, pymatgen's ``xyz`` is Cartesian."""

@@ -55,7 +55,15 @@ class Language(Protocol):
     name: str
 
     def write(self, structure: Structure, digits: int = 4) -> str:
-        """Return the text of an ordered crystal, numbers with so many decimals; same crystal, same text."""
+        """Return the text of an ordered crystal, numbers with so many decimals; same crystal, same text.
+
+        Raises
+        ------
+        InputError
+            If a site is disordered.
+        Unreadable
+            If the language cannot say it.
+        """
         ...
 
     def read(self, text: str) -> Reading:

@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from matsearch.core.verdict import FailureKind
-from matsearch.crystal.languages.labels import formula_of, plain, shown
+from matsearch.crystal.languages.labels import formula_of
 from matsearch.crystal.languages.language import MAX_READ_SITES, Unreadable
+from matsearch.crystal.languages.text import plain, shown
 
 MAX_OPERATIONS = 192
 """No space group has more in its conventional cell."""
@@ -150,6 +151,11 @@ def _orbit(point: np.ndarray, operations: Operations, lattice: np.ndarray) -> np
     fixing = np.linalg.norm(apart @ lattice, axis=1) < SAME_ATOM
     place = point + (apart[fixing].mean(axis=0) if fixing.any() else 0.0)
     images = operations.rotations @ place + operations.translations
+    return different(images, lattice)
+
+
+def different(images: np.ndarray, lattice: np.ndarray) -> np.ndarray:
+    """Return those of fractional coordinates of shape (n, 3) that are different atoms, within the cell."""
     same = distances(images[:, None] - images[None], lattice) < SAME_ATOM
     return np.asarray(images[same.argmax(axis=1) == np.arange(len(images))] % 1.0)
 

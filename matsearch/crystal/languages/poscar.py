@@ -13,20 +13,13 @@ from pymatgen.core import Structure
 
 from matsearch.core.structures import encode_structure
 from matsearch.core.verdict import FailureKind
-from matsearch.crystal.languages.labels import (
-    check_fractional,
-    check_lattice,
-    check_size,
-    checked,
-    element_of,
-    format_number,
-    formula_of,
-    relabelled,
-    wrapped,
-)
+from matsearch.crystal.languages.cells import check_fractional, check_lattice, checked
+from matsearch.crystal.languages.labels import element_of, formula_of, relabelled
 from matsearch.crystal.languages.language import MAX_LENGTH, MAX_READ_SITES, Reading, Unreadable
+from matsearch.crystal.languages.numerals import format_row, wrapped
 from matsearch.crystal.languages.poscar_header import Header, begins_crystal, read_header
 from matsearch.crystal.languages.poscar_lines import Line, Site, is_begun, is_site, lines_of, read_site
+from matsearch.crystal.languages.text import check_size
 
 
 class Poscar:
@@ -50,11 +43,11 @@ class Poscar:
         lines = [
             " ".join(f"{symbol}{n if n > 1 else ''}" for symbol, n in counts.items()),
             "1.0",
-            *(_row(vector, digits) for vector in structure.lattice.matrix),
+            *(format_row(vector, digits) for vector in structure.lattice.matrix),
             " ".join(counts),
             " ".join(str(n) for n in counts.values()),
             "direct",
-            *(f"{_row(coords[site], digits)} {species[site]}" for site in order),
+            *(f"{format_row(coords[site], digits)} {species[site]}" for site in order),
         ]
         return "\n".join(lines) + "\n"
 
@@ -75,10 +68,6 @@ class Poscar:
         symbols = _symbols(sites, header, bool(rest), repairs)
         structure = checked(header.matrix, symbols, _fractional(sites, header))
         return Reading(structure, tuple(repairs))
-
-
-def _row(numbers: np.ndarray, digits: int) -> str:
-    return " ".join(format_number(float(number), digits) for number in numbers)
 
 
 def _read_sites(lines: Sequence[Line]) -> tuple[list[Site], Sequence[Line]]:

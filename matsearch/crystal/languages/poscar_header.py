@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from matsearch.core.verdict import FailureKind
-from matsearch.crystal.languages.labels import is_number, number_of
 from matsearch.crystal.languages.language import Unreadable
+from matsearch.crystal.languages.numerals import is_number, number_of
 from matsearch.crystal.languages.poscar_lines import Line, is_site
 
 _SEARCHED = 10

@@ -7,15 +7,10 @@ from typing import NamedTuple
 from pymatgen.core import Element
 
 from matsearch.core.verdict import FailureKind
-from matsearch.crystal.languages.labels import (
-    element_of,
-    is_number,
-    names_element,
-    number_of,
-    plain,
-    shown,
-)
+from matsearch.crystal.languages.labels import element_of, names_element
 from matsearch.crystal.languages.language import Unreadable
+from matsearch.crystal.languages.numerals import is_number, number_of
+from matsearch.crystal.languages.text import plain, shown
 
 _NUMBER_LIKE = re.compile(r"[+-]?(?:[\d.].*|nan|inf(?:inity)?)", re.ASCII | re.IGNORECASE)
 _DECIMAL = re.compile(r"[+-]?\d*\.\d.*", re.ASCII)

@@ -4,7 +4,7 @@ import re
 from functools import cache
 from typing import NamedTuple
 
-from matsearch.crystal.languages.labels import plain
+from matsearch.crystal.languages.text import plain
 from matsearch.crystal.wyckoff_positions import first_setting
 
 SETTINGS = 530

@@ -9,10 +9,12 @@ from pymatgen.core import Element, Lattice, Structure
 from matsearch.core.structures import encode_structure
 from matsearch.core.verdict import FailureKind
 from matsearch.crystal.canonical import sorted_sites
-from matsearch.crystal.languages.labels import cell_of, check_fractional, checked, format_number, shown
+from matsearch.crystal.languages.cells import cell_of, check_fractional, checked
 from matsearch.crystal.languages.language import Reading, Unreadable
+from matsearch.crystal.languages.numerals import format_number, format_row
 from matsearch.crystal.languages.operations import Operations, metric_gap, setting_operations
 from matsearch.crystal.languages.space_groups import Setting, settings_of
+from matsearch.crystal.languages.text import shown
 from matsearch.crystal.languages.wyckoff_places import place_sites
 from matsearch.crystal.languages.wyckoff_text import Form, read_form
 from matsearch.crystal.limits import electronegativity
@@ -104,8 +106,8 @@ def _sites(found: Any, digits: int) -> list[str]:
         letter = found.wyckoffs[representative]
         places = np.round(found.std_positions[atoms] % 1.0, digits) % 1.0
         place = min(map(tuple, places))
-        words = [symbol, f"{len(atoms)}{letter}", *(format_number(x, digits) for x in place)]
-        rows.append(((electronegativity(symbol), symbol, letter, place), " ".join(words)))
+        line = f"{symbol} {len(atoms)}{letter} {format_row(place, digits)}"
+        rows.append(((electronegativity(symbol), symbol, letter, place), line))
     return [line for _, line in sorted(rows)]
 
 

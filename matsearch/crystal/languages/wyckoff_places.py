@@ -7,7 +7,7 @@ import numpy as np
 
 from matsearch.core.verdict import FailureKind
 from matsearch.crystal.languages.language import MAX_READ_SITES, Unreadable
-from matsearch.crystal.languages.operations import SAME_ATOM, Atoms, check_all_listed, distances
+from matsearch.crystal.languages.operations import SAME_ATOM, Atoms, check_all_listed, different, distances
 from matsearch.crystal.languages.space_groups import Setting
 from matsearch.crystal.languages.wyckoff_text import Site
 from matsearch.crystal.wyckoff_letters import centring, lettered_positions, nearest_on
@@ -75,7 +75,7 @@ def _orbit_of(
         place, moved = _place(site, position, group, lattice)
     else:
         name, position, place, moved = _unlettered(site, positions, group, lattice)
-    orbit = _images(place, group, lattice)
+    orbit = different(group.images(place), lattice)
     if moved > MAX_MOVE or len(orbit) != position.multiplicity:
         reason = f"{moved:.2f} angstrom from it" if moved > MAX_MOVE else "on a more special position"
         detail = (
@@ -125,9 +125,3 @@ def _unlettered(
 
 def _primitive(site: Site, group: Group) -> np.ndarray:
     return np.linalg.solve(group.basis.T, np.array(site.coords))
-
-
-def _images(place: np.ndarray, group: Group, lattice: np.ndarray) -> np.ndarray:
-    images = group.images(place)
-    same = distances(images[:, None] - images[None], lattice) < SAME_ATOM
-    return np.asarray(images[same.argmax(axis=1) == np.arange(len(images))] % 1.0)

@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 from matsearch.core.verdict import FailureKind
 from matsearch.crystal.languages.compact_json import parse_object, read_lattice
 from matsearch.crystal.languages.json_sites import check_full
-from matsearch.crystal.languages.labels import element_of, letters_of, number_of, plain, relabelled, shown
+from matsearch.crystal.languages.labels import element_of, letters_of, relabelled
 from matsearch.crystal.languages.language import MAX_READ_SITES, Unreadable
+from matsearch.crystal.languages.numerals import number_of
+from matsearch.crystal.languages.text import plain, shown
 
 _GROUP_KEYS = (
     "spacegroup", "spacegroupnumber", "sg", "spg", "symmetry", "number", "spacegroupsymbol", "symbol",

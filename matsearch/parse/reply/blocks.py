@@ -54,7 +54,7 @@ def is_poscar(text: str) -> bool:
 
 
 def blocks_in(text: str, *, cut_off: bool = False) -> Iterator[Draft]:
-    """Yield the crystals that stand in a text by themselves, in their order.
+    """Yield the crystals that stand in a text by themselves, in their order, at most ``MAX_DRAFTS``.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ from matsearch.core.keys import candidate_id
 from matsearch.core.records import Candidate, Lineage
 from matsearch.core.verdict import FailureKind, Verdict
 from matsearch.parse.reply.found import Found
-from matsearch.parse.reply.reading import STAGE
+from matsearch.parse.reply.reading import failure
 
 PROPOSER = "llm"
 
@@ -73,5 +73,4 @@ def _lineage(request: CallRequest, call: Call) -> Lineage:
 
 
 def _surplus(number: int, asked: int) -> Verdict:
-    detail = f"crystal {number} of a reply that was asked for {asked}"
-    return Verdict(kind=FailureKind.SURPLUS, stage=STAGE, detail=detail)
+    return failure(FailureKind.SURPLUS, f"crystal {number} of a reply that was asked for {asked}")

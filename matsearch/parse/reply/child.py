@@ -3,14 +3,13 @@
 import contextlib
 import json
 import queue
-import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Sequence
 from typing import IO, Any
 
-from matsearch.core.children import last_words, one_thread_environment
+from matsearch.core.children import last_words, start_child
 from matsearch.core.errors import MatsearchError
 
 COMMAND = (sys.executable, "-m", "matsearch.parse.reply.worker")
@@ -37,17 +36,7 @@ class Child:
 
     def __init__(self, command: Sequence[str]) -> None:
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
-        # its own session: Ctrl-C is for the parent, which then closes the process's input
-        self._process = subprocess.Popen(
-            list(command),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            text=True,
-            encoding="utf-8",
-            env=one_thread_environment(),
-            start_new_session=True,
-        )
+        self._process = start_child(command, self._errors)
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         threading.Thread(
             target=_listen, args=(_piped(self._process.stdout), self._lines), daemon=True
@@ -67,12 +56,14 @@ class Child:
         """Give the process a message; one that does not take it in time is killed, and is heard to have died."""
         timer = threading.Timer(limit_s, self._process.kill)
         timer.start()
-        # one that is dead is heard of when it is listened to
-        with contextlib.suppress(BrokenPipeError, ValueError):
+        try:
             stream = _piped(self._process.stdin)
             stream.write(json.dumps(message, allow_nan=False) + "\n")
             stream.flush()
-        timer.cancel()
+        except BrokenPipeError:
+            pass  # one that is dead is heard of when it is listened to
+        finally:
+            timer.cancel()
 
     def hear(self, limit_s: float) -> dict[str, Any]:
         """Return the next message.

@@ -23,4 +23,4 @@ def extract(text: str, *, cut_off: bool = False) -> list[Draft]:
     straight = straightened(said)
     json = straight if has_curly_keys(said) else said
     drafts = islice(drafts_in(scan(json)), MAX_DRAFTS)
-    return list(drafts) or list(islice(blocks_in(straight, cut_off=cut_off), MAX_DRAFTS))
+    return list(drafts) or list(blocks_in(straight, cut_off=cut_off))

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from matsearch.core.verdict import FailureKind, Verdict
 from matsearch.parse.reply.child import COMMAND, Child, Died, Silent
 from matsearch.parse.reply.found import Found
-from matsearch.parse.reply.reading import STAGE
+from matsearch.parse.reply.reading import failure
 
 TIME_LIMIT_S = 10.0
 MAX_LOST = 5
@@ -78,23 +78,23 @@ class ReplyReader:
     ) -> tuple[int | None, Verdict | None]:
         """Read the drafts after those found; return how many there are in all, and how one was lost, if one was."""
         child = self._started()
-        child.tell({"text": text, "cut_off": cut_off, "skip": len(found)}, self._time_limit_s)
         try:
+            child.tell({"text": text, "cut_off": cut_off, "skip": len(found)}, self._time_limit_s)
             total = int(child.hear(self._time_limit_s)["drafts"])
             while len(found) < max(total, 1):
                 found.append(Found.model_validate(child.hear(self._time_limit_s)["found"]))
         except Silent:
             self.close()
             limit = f"was not read within {self._time_limit_s:g} s: killed"
-            return total, _verdict(FailureKind.TIME_OUT, f"{_name(len(found), total)} {limit}")
+            return total, failure(FailureKind.TIME_OUT, f"{_name(len(found), total)} {limit}")
         except Died as death:
             self.close()
             end = f"the process that read it died, {death}"
-            return total, _verdict(FailureKind.WORKER_DIED, f"{_name(len(found), total)}: {end}")
+            return total, failure(FailureKind.WORKER_DIED, f"{_name(len(found), total)}: {end}")
         except (ValidationError, ValueError, KeyError, TypeError) as error:
             self.close()
             detail = f"{_name(len(found), total)} came back as no record: {type(error).__name__}"
-            return total, _verdict(FailureKind.INTERNAL_ERROR, detail)
+            return total, failure(FailureKind.INTERNAL_ERROR, detail)
         except BaseException:
             # what is still to come would be taken for the next reply's
             self.close()
@@ -116,8 +116,4 @@ def _name(place: int, total: int | None) -> str:
 
 def _given_up(number: int, total: int) -> Found:
     detail = f"draft {number} of {total} was not read: {MAX_LOST} before it hung or killed the process"
-    return Found(verdict=_verdict(FailureKind.TIME_OUT, detail))
-
-
-def _verdict(kind: FailureKind, detail: str) -> Verdict:
-    return Verdict(kind=kind, stage=STAGE, detail=detail)
+    return Found(verdict=failure(FailureKind.TIME_OUT, detail))

@@ -44,7 +44,7 @@ def drafts_of(text: str, *, cut_off: bool = False) -> tuple[list[Draft], Found |
         return drafts, None
     if cut_off:
         return [], _failed(FailureKind.CUT_OFF, "the reply ends before its first crystal")
-    return [], _failed(FailureKind.NO_CRYSTAL, f"the reply has no crystal: {quoted(text)}")
+    return [], _failed(FailureKind.NO_CRYSTAL, f'the reply has no crystal: "{one_line(text, MAX_QUOTED)}"')
 
 
 def read_draft(draft: Draft) -> Found:
@@ -57,16 +57,16 @@ def read_draft(draft: Draft) -> Found:
     doubt = _contradiction(said, reading)
     if not draft.complete:
         if cut := _what_is_cut(draft, reading, doubt):
-            return Found(verdict=_verdict(FailureKind.CUT_OFF, cut), said=said, repairs=draft.repairs)
+            return Found(verdict=failure(FailureKind.CUT_OFF, cut), said=said, repairs=draft.repairs)
         repairs = (*repairs, "the reply ends within it, after its last site")
     if doubt:
         repairs = (*repairs, doubt)
     return Found(structure=reading.structure, said=said, repairs=tuple(map(_short, repairs[:MAX_REPAIRS])))
 
 
-def quoted(text: str) -> str:
-    """Return the beginning of a text in quotes: printable, on one line."""
-    return f'"{one_line(text, MAX_QUOTED)}"'
+def failure(kind: FailureKind, detail: str) -> Verdict:
+    """Return a verdict of this stage; whatever its detail quotes, it is one printable line."""
+    return Verdict(kind=kind, stage=STAGE, detail=one_line(detail, 300))
 
 
 def _read(draft: Draft) -> Reading | Verdict:
@@ -74,8 +74,8 @@ def _read(draft: Draft) -> Reading | Verdict:
         return LANGUAGES[draft.language].read(draft.text)
     except Unreadable as error:
         if not draft.complete:
-            return _verdict(FailureKind.CUT_OFF, f"the reply ends within the crystal: {error.detail}")
-        return _verdict(error.kind, error.detail)
+            return failure(FailureKind.CUT_OFF, f"the reply ends within the crystal: {error.detail}")
+        return failure(error.kind, error.detail)
 
 
 def _what_is_cut(draft: Draft, reading: Reading, doubt: str) -> str:
@@ -112,8 +112,4 @@ def _short(repair: str) -> str:
 
 
 def _failed(kind: FailureKind, detail: str) -> Found:
-    return Found(verdict=_verdict(kind, detail))
-
-
-def _verdict(kind: FailureKind, detail: str) -> Verdict:
-    return Verdict(kind=kind, stage=STAGE, detail=one_line(detail, 300))
+    return Found(verdict=failure(kind, detail))

@@ -6,31 +6,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from matsearch.core.verdict import FailureKind
+from matsearch.core.verdict import UNANSWERED, FailureKind
 from matsearch.propose.llm.complaint import Complaint, complaint_of
 from matsearch.propose.llm.completion import Reply, reply_of
 from matsearch.propose.llm.endpoint import Endpoint
 from matsearch.propose.llm.wire import Received
 
-RETRIED = frozenset(
-    {
-        FailureKind.RATE_LIMITED,
-        FailureKind.SERVER_ERROR,
-        FailureKind.CONNECTION_LOST,
-        FailureKind.CALL_TIME_OUT,
-        FailureKind.SLOW_REPLY,
-        FailureKind.NOT_AN_API,
-        FailureKind.BROKEN_JSON,
-        FailureKind.BAD_ENCODING,
-        FailureKind.WRONG_SCHEMA,
-        FailureKind.EMPTY_CHOICES,
-    }
-)
 RETRIED_STATUSES = frozenset({408, 409, 425})
-PAID = frozenset(
-    {FailureKind.REFUSED, FailureKind.CUT_OFF, FailureKind.NULL_CONTENT, FailureKind.REPLY_TOO_LARGE}
-)
-"""Failures after which the model may have been paid: not asked again."""
+"""Of rejections: late, in conflict, too early."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +44,14 @@ class Answer:
     @property
     def answered(self) -> bool:
         """Whether the model may have been paid."""
-        return self.kind is None or self.kind in PAID
+        return self.kind not in UNANSWERED
 
     @property
     def retried(self) -> bool:
         """Whether the same request may come to something else."""
-        return self.kind in RETRIED or self.status in RETRIED_STATUSES
+        if self.kind is FailureKind.REQUEST_REJECTED:
+            return self.status in RETRIED_STATUSES
+        return not self.answered
 
 
 def answer_of(received: Received, endpoint: Endpoint) -> Answer:

@@ -22,7 +22,6 @@ from matsearch.propose.llm.wire import Wire
 
 STAGE = "propose"
 TOO_LONG = frozenset({400, 413, 422})
-_PER_MILLION = 1e-6
 
 
 @dataclass(frozen=True)
@@ -198,7 +197,7 @@ class Caller:
             finish_reason=reply.finish_reason,
             input_tokens=input_tokens,
             output_tokens=output_tokens,
-            cost=_cost((input_tokens, output_tokens), self._calls),
+            cost=_cost(input_tokens, output_tokens, self._calls),
             latency_s=answer.seconds if answer and answered else time.monotonic() - course.started,
             attempts=tuple(_attempt_of(a) for a in course.answers),
             verdict=verdict,
@@ -226,12 +225,10 @@ def _added(counts: Iterable[int | None]) -> int | None:
     return sum(known) if known else None
 
 
-def _cost(counts: tuple[int | None, int | None], calls: CallsSection) -> float | None:
-    """Return USD: tokens times the prices of a million."""
-    prices = (calls.input_price, calls.output_price)
-    if None in counts or None in prices:
+def _cost(input_tokens: int | None, output_tokens: int | None, calls: CallsSection) -> float | None:
+    """Return USD: tokens times the prices of a million; None where one of them is unknown."""
+    if input_tokens is None or output_tokens is None:
         return None
-    return (
-        sum(n * price for n, price in zip(counts, prices, strict=True) if n is not None and price is not None)
-        * _PER_MILLION
-    )
+    if calls.input_price is None or calls.output_price is None:
+        return None
+    return (input_tokens * calls.input_price + output_tokens * calls.output_price) / 1e6

@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import SecretStr
 
@@ -26,8 +26,6 @@ class Client:
         ``execution.calls`` of a configuration.
     api_key : SecretStr, optional
         ``OPENAI_API_KEY`` by default. It is in no record, error or log of this client.
-    output : str
-        ``auto``: JSON by schema where the endpoint takes it; ``text``: never asked for.
     backoff_s : float
         Ceiling of the first wait between two attempts.
 
@@ -49,12 +47,11 @@ class Client:
         calls: CallsSection,
         *,
         api_key: SecretStr | None = None,
-        output: Literal["auto", "text"] = "auto",
         backoff_s: float = 1.0,
     ) -> None:
         self._calls = calls
         self.endpoint = endpoint_of(calls.base_url, api_key)
-        self._dialect = Dialect(output, is_openai=self.endpoint.is_openai)
+        self._dialect = Dialect(is_openai=self.endpoint.is_openai)
         self._backoff_s = backoff_s
         self._context_tokens = calls.context_tokens
         self.model: Model | None = None

@@ -43,5 +43,5 @@ def _estimate(messages: Sequence[Message]) -> int:
 
 
 def _reply_tokens(request: CallRequest) -> int:
-    asked = request.parameters.get("max_tokens") or request.parameters.get("max_completion_tokens")
+    asked = request.parameters.get("max_tokens")
     return int(asked) if asked else 0

@@ -1,7 +1,7 @@
 """What an endpoint understands, found out from its complaints and remembered."""
 
 import re
-from typing import Any, Literal
+from typing import Any
 
 from matsearch.core.calls import CallRequest
 from matsearch.propose.llm.complaint import Complaint
@@ -17,18 +17,16 @@ _FORMAT = re.compile(
 
 
 class Dialect:
-    """The parameters an endpoint takes.
+    """The parameters an endpoint takes; of a request with a schema, its form: JSON by schema, else as an object, else text.
 
     Parameters
     ----------
-    output : str
-        ``auto``: JSON by schema, else as an object, else as the model likes; ``text``: never asked for.
     is_openai : bool
         Whether it is OpenAI's own, which names the limit of tokens differently.
     """
 
-    def __init__(self, output: Literal["auto", "text"], *, is_openai: bool) -> None:
-        self._formats = ["json_schema", "json_object"] if output == "auto" else []
+    def __init__(self, *, is_openai: bool) -> None:
+        self._formats = ["json_schema", "json_object"]
         self._tokens = [*(reversed(_TOKENS) if is_openai else _TOKENS)]
         self._left_out: set[str] = set()
         self._changes = 0
@@ -36,7 +34,7 @@ class Dialect:
     def parameters(self, request: CallRequest) -> dict[str, Any]:
         """Return what is sent beside model and messages."""
         asked = {name: value for name, value in request.parameters.items() if value is not None}
-        limit = next((asked.pop(name) for name in _TOKENS if name in asked), None)
+        limit = asked.pop("max_tokens", None)
         sent: dict[str, Any] = {name: value for name, value in asked.items() if name not in self._left_out}
         if limit is not None and self._tokens:
             sent[self._tokens[0]] = limit

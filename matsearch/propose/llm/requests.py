@@ -20,7 +20,6 @@ INPUTS = frozenset({"n", "elements", "formulas", "max_atoms", "parents", "langua
 """What a prompt may use: ``n`` crystals are asked for; ``parents`` have ``formula``, ``energy_above_hull`` (eV/atom or
 none) and ``text``; ``language`` and ``reply`` say how to answer."""
 
-PARENT_DIGITS = 4
 _SEEDS = 2**31
 
 
@@ -118,7 +117,7 @@ class Requests:
     def _written(self, parent: Parent) -> str | None:
         """Return a parent's text; None where the language cannot say it: no symmetry with atoms upon each other."""
         try:
-            return LANGUAGES[self._section.language].write(parent.structure, PARENT_DIGITS)
+            return LANGUAGES[self._section.language].write(parent.structure)
         except Unreadable:
             return None
 

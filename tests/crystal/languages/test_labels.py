@@ -5,8 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matsearch.core.verdict import FailureKind
-from matsearch.crystal.languages.labels import cell_of, element_of, format_number, is_number, number_of
+from matsearch.crystal.languages.cells import cell_of
+from matsearch.crystal.languages.labels import element_of
 from matsearch.crystal.languages.language import Unreadable
+from matsearch.crystal.languages.numerals import format_number, is_number, number_of
 
 
 @pytest.mark.parametrize(

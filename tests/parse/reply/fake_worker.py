@@ -10,8 +10,8 @@ import time
 def found(word):
     if word == "hang":
         time.sleep(600)
-    if word == "exit":
-        sys.stderr.write("last words\n")
+    if word in ("exit", "shout"):
+        sys.stderr.write("last words\n" if word == "exit" else "\x1b[31m red\n")
         sys.stderr.flush()
         os._exit(7)
     if word == "kill":

@@ -14,6 +14,7 @@ import pytest
 from matsearch.core.errors import MatsearchError
 from matsearch.core.verdict import FailureKind
 from matsearch.parse.reply import reader as module
+from matsearch.parse.reply.child import Child
 from matsearch.parse.reply.reader import ReplyReader
 from matsearch.parse.reply.reading import read_reply
 
@@ -74,6 +75,25 @@ def test_whatever_happens_to_the_process_costs_one_draft(fake, fate, kind, detai
     assert details(found) == ["a", f"draft 2 of 4{detail}", "b", f"draft 4 of 4{detail}"]
     assert found[1].verdict.kind is kind
     assert details(fake.read("c d")) == ["c", "d"]
+
+
+def test_last_words_cannot_steer_a_terminal(fake):
+    (lost,) = fake.read("shout")
+    assert lost.verdict.detail.endswith("exit status 7: [31m red")
+
+
+def test_what_was_said_to_a_process_before_an_interrupt_is_no_part_of_the_next_reply(fake, monkeypatch):
+    def interrupted(child, message, limit_s):
+        child._process.stdin.write('{"text": "half a')
+        child._process.stdin.flush()
+        raise KeyboardInterrupt
+
+    fake.read("a")
+    with monkeypatch.context() as patched:
+        patched.setattr(Child, "tell", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            fake.read("b")
+    assert details(fake.read("c")) == ["c"]
 
 
 def test_a_reply_that_kills_every_process_ends(fake):

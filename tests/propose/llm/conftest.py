@@ -48,10 +48,10 @@ def request_of():
 def client_of():
     """Make a client of an address that is quick to wait and to give up."""
 
-    def make(base_url, *, api_key=None, output="auto", **calls):
+    def make(base_url, *, api_key=None, **calls):
         values = {"attempts": 3, "time_limit_s": 8.0, "deadline_s": 10.0, "concurrency": 4}
         section = CallsSection(base_url=base_url, **(values | calls))
-        return Client(section, api_key=api_key, output=output, backoff_s=0.01)
+        return Client(section, api_key=api_key, backoff_s=0.01)
 
     return make
 

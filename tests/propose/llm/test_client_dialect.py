@@ -30,10 +30,9 @@ def test_a_schema_is_asked_for_by_default(serving, full):
     assert sent["json_schema"] == {"name": "crystals", "strict": True, "schema": SCHEMA}
 
 
-@pytest.mark.parametrize(("output", "schema"), [("text", SCHEMA), ("auto", None)])
-def test_text_is_asked_for_where_it_is_wanted(serving, full, output, schema):
-    with serving(client={"output": output}) as (server, client):
-        list(client.ask([full(reply_schema=schema)]))
+def test_text_is_asked_for_where_there_is_no_schema(serving, full):
+    with serving() as (server, client):
+        list(client.ask([full(reply_schema=None)]))
     assert "response_format" not in server.hits[0].body
 
 
@@ -78,12 +77,12 @@ def test_what_was_found_out_is_remembered_over_asks(serving, full):
 
 
 def test_openai_names_the_limit_of_tokens_its_own_way(full):
-    assert Dialect("auto", is_openai=True).parameters(full())["max_completion_tokens"] == 50
-    assert Dialect("auto", is_openai=False).parameters(full())["max_tokens"] == 50
+    assert Dialect(is_openai=True).parameters(full())["max_completion_tokens"] == 50
+    assert Dialect(is_openai=False).parameters(full())["max_tokens"] == 50
 
 
 def test_changes_are_bounded(request_of):
-    dialect = Dialect("auto", is_openai=False)
+    dialect = Dialect(is_openai=False)
     request = request_of(parameters={f"odd_{n}": n for n in range(20)})
     heeded = 0
     while True:
@@ -96,7 +95,7 @@ def test_changes_are_bounded(request_of):
 
 
 def test_a_complaint_about_what_another_call_changed_costs_no_change(full):
-    dialect = Dialect("auto", is_openai=False)
+    dialect = Dialect(is_openai=False)
     old = dialect.parameters(full())
     complaint = complaint_of(b'{"error": {"message": "no", "param": "response_format"}}')
     assert dialect.heeds(complaint, old, full())
@@ -119,7 +118,7 @@ def test_a_complaint_about_what_another_call_changed_costs_no_change(full):
     ],
 )
 def test_complaints_in_the_shapes_of_many_servers(full, body, given_up):
-    dialect = Dialect("auto", is_openai=False)
+    dialect = Dialect(is_openai=False)
     before = dialect.parameters(full())
     assert dialect.heeds(complaint_of(body), before, full())
     after = dialect.parameters(full())

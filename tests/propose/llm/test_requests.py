@@ -44,7 +44,7 @@ def test_the_same_slot_asks_the_same():
 def test_parents_and_templates_are_prepared_once_for_all_slots(monkeypatch):
     done = []
 
-    def write(structure, digits):
+    def write(structure):
         done.append(structure)
         return "a crystal"
 
