@@ -24,7 +24,7 @@ class CallRequest(Record):
     campaign_id, generation, slot
         Where it belongs; in no key.
     prompt_id, prompt_sha256 : str
-        The prompt's id with its version (``csg/1``), and the sha256 of its template.
+        The prompt's id with its version (``csg/1``), and a sha256 over all its parts.
     messages : tuple of Message
         As rendered.
     shorter : tuple of tuple of Message

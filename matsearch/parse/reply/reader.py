@@ -8,7 +8,7 @@ from typing import Self
 
 from pydantic import ValidationError
 
-from matsearch.core.verdict import FailureKind, Verdict
+from matsearch.core.verdict import MAX_TRANSIENT_RETRIES, FailureKind, Verdict
 from matsearch.parse.reply.child import COMMAND, Child, Died, Silent
 from matsearch.parse.reply.found import Found
 from matsearch.parse.reply.reading import failure
@@ -39,7 +39,8 @@ class ReplyReader:
     def read(self, text: str, *, cut_off: bool = False) -> list[Found]:
         """Return what a reply holds, as :func:`matsearch.parse.reply.reading.read_reply` does.
 
-        What hangs or kills the process costs one draft, which gets a transient verdict; the others are read.
+        What hangs or kills the process is tried again, at most twice; then it costs one draft, which gets a transient
+        verdict, and the others are read.
 
         Raises
         ------
@@ -50,9 +51,12 @@ class ReplyReader:
             found: list[Found] = []
             total = None
             for _ in range(MAX_LOST):
-                total, lost = self._go_on(text, cut_off, found, total)
-                if lost is None:
-                    return found
+                for _ in range(1 + MAX_TRANSIENT_RETRIES):
+                    total, lost = self._go_on(text, cut_off, found, total)
+                    if lost is None:
+                        return found
+                    if not lost.transient:
+                        break
                 found.append(Found(verdict=lost))
                 if total is None or len(found) >= total:
                     return found

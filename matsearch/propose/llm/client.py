@@ -79,7 +79,7 @@ class Client:
         """Make calls, ``calls.concurrency`` at once, and yield each as it ends.
 
         The next request is drawn, in the caller's thread, when a place is free and all that ended was yielded: the
-        iterator may look at a budget and end. The first call goes alone until the endpoint's dialect is known. When
+        iterator may look at a budget and end. The first call goes alone until the endpoint's dialect is known or its attempt failed. When
         the iterator raises, or an answer leaves no hope for any other call, no more is drawn, what is in flight is
         yielded, and then the error is raised. Closing this generator cancels what is in flight.
 

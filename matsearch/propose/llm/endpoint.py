@@ -2,8 +2,9 @@
 
 import os
 import re
+from base64 import b64encode
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 from pydantic import SecretStr
 
@@ -64,6 +65,9 @@ class Endpoint:
         parts = urlsplit(self.base_url)
         secrets = [parts.username or "", parts.password or "", *(value for _, value in self.query)]
         secrets.append(self.key.get_secret_value() if self.key else "")
+        if parts.username:  # as it is sent: Basic authentication
+            pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            secrets.append(b64encode(pair.encode()).decode())
         for secret in sorted(secrets, key=len, reverse=True):
             if len(secret) >= SECRET_LENGTH:
                 text = text.replace(secret, HIDDEN)
