@@ -1,10 +1,8 @@
 """``matsearch calls`` and ``matsearch call``."""
 
-from typing import Any
-
 from matsearch.cli.console import print_aligned, print_json, print_line
 from matsearch.cli.lookup import find_campaign, opened
-from matsearch.core.calls import Call, Usage
+from matsearch.core.calls import Call, CallEntry, Usage
 from matsearch.core.campaign import CampaignRecord
 from matsearch.core.errors import InputError
 from matsearch.core.protocols import Repository
@@ -21,7 +19,13 @@ def show_calls(campaign: str | None, n: int, store: str | None, *, as_json: bool
         entries = Ledger(repository, record.campaign_id).entries()
     usage = usage_of(entries)
     if as_json:
-        print_json({"campaign_id": record.campaign_id, "calls": entries[-n:], "usage": usage.document()})
+        print_json(
+            {
+                "campaign_id": record.campaign_id,
+                "calls": [e.document() for e in entries[-n:]],
+                "usage": usage.document(),
+            }
+        )
         return
     if not entries:
         print_line(f"{record.campaign_id} asked no language model.")
@@ -73,18 +77,18 @@ def _but(unknown: int) -> str:
     return f" (not known of {counted(unknown, 'call')})" if unknown else ""
 
 
-def _row(entry: dict[str, Any]) -> tuple[str, ...]:
-    origin = "" if entry["paid"] else " (from the store)"
+def _row(entry: CallEntry) -> tuple[str, ...]:
+    origin = "" if entry.paid else " (from the store)"
     return (
-        str(entry["generation"]),
-        str(entry["slot"]),
-        entry["key"][:12],
-        (entry["kind"] or "answered") + origin,
-        str(entry["attempts"]),
-        f"{entry['latency_s']:.1f}",
-        _known(entry["input_tokens"]),
-        _known(entry["output_tokens"]),
-        _known(entry["cost"], ".5f"),
+        str(entry.generation),
+        str(entry.slot),
+        entry.key[:12],
+        (entry.kind or "answered") + origin,
+        str(entry.attempts),
+        f"{entry.latency_s:.1f}",
+        _known(entry.input_tokens),
+        _known(entry.output_tokens),
+        _known(entry.cost, ".5f"),
     )
 
 

@@ -1,6 +1,5 @@
 """Calls of a language model: what is asked, what came back, what it cost."""
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
 from matsearch.core.keys import content_key
@@ -146,25 +145,57 @@ class Call(Record):
     answered: bool
     created_at: str
 
-    def entry(self, request: CallRequest) -> dict[str, Any]:
-        """Return the line of the campaign's ledger: what this call cost the campaign of a request."""
-        paid = self.campaign_id == request.campaign_id
-        return {
-            "generation": request.generation,
-            "slot": request.slot,
-            "key": self.key,
-            "created_at": self.created_at,
-            "prompt_id": self.prompt_id,
-            "model": self.resolved_model or self.model,
-            "paid": paid,
-            "answered": self.answered,
-            "kind": self.verdict.kind.value if self.verdict else None,
-            "attempts": len(self.attempts),
-            "latency_s": self.latency_s,
-            "input_tokens": self.input_tokens,
-            "output_tokens": self.output_tokens,
-            "cost": self.cost,
-        }
+    def entry(self, request: CallRequest) -> "CallEntry":
+        """Return the line of a ledger: what this call cost the campaign of a request."""
+        return CallEntry(
+            generation=request.generation,
+            slot=request.slot,
+            key=self.key,
+            created_at=self.created_at,
+            prompt_id=self.prompt_id,
+            model=self.resolved_model or self.model,
+            paid=self.campaign_id == request.campaign_id,
+            answered=self.answered,
+            kind=self.verdict.kind.value if self.verdict else None,
+            attempts=len(self.attempts),
+            latency_s=self.latency_s,
+            input_tokens=self.input_tokens,
+            output_tokens=self.output_tokens,
+            cost=self.cost,
+        )
+
+
+class CallEntry(Record):
+    """One line of a campaign's ledger: how a call ended and what it cost this campaign.
+
+    Attributes
+    ----------
+    key : str
+        Of the call.
+    paid : bool
+        Whether it was made for this campaign; else its answer was in the store.
+    kind : str or None
+        The kind of failure.
+    attempts : int
+        Requests over the wire.
+    latency_s, input_tokens, output_tokens, cost
+        As in :class:`Call`; None is unknown.
+    """
+
+    generation: int
+    slot: int
+    key: str
+    created_at: str
+    prompt_id: str
+    model: str
+    paid: bool
+    answered: bool
+    kind: str | None
+    attempts: int
+    latency_s: float
+    input_tokens: int | None
+    output_tokens: int | None
+    cost: float | None
 
 
 class Usage(Record):
@@ -206,23 +237,23 @@ class Usage(Record):
         """All known tokens."""
         return (self.input_tokens or 0) + (self.output_tokens or 0)
 
-    def with_entry(self, entry: Mapping[str, Any]) -> "Usage":
+    def with_entry(self, entry: CallEntry) -> "Usage":
         """Return the usage with one more line of the ledger."""
-        if not entry["paid"]:
+        if not entry.paid:
             return self.evolve(reused=self.reused + 1)
-        kind, tokens = entry["kind"], (entry["input_tokens"], entry["output_tokens"])
-        answered = bool(entry["answered"])
+        known = entry.input_tokens is not None and entry.output_tokens is not None
+        failed = {entry.kind: self.failures.get(entry.kind, 0) + 1} if entry.kind else {}
         return Usage(
             calls=self.calls + 1,
-            answered=self.answered + answered,
+            answered=self.answered + entry.answered,
             reused=self.reused,
-            attempts=self.attempts + entry["attempts"],
-            input_tokens=_added(self.input_tokens, tokens[0]),
-            output_tokens=_added(self.output_tokens, tokens[1]),
-            unknown_tokens=self.unknown_tokens + (answered and None in tokens),
-            cost=_added(self.cost, entry["cost"]),
-            unknown_cost=self.unknown_cost + (answered and entry["cost"] is None),
-            failures=self.failures | ({kind: self.failures.get(kind, 0) + 1} if kind else {}),
+            attempts=self.attempts + entry.attempts,
+            input_tokens=_added(self.input_tokens, entry.input_tokens),
+            output_tokens=_added(self.output_tokens, entry.output_tokens),
+            unknown_tokens=self.unknown_tokens + (entry.answered and not known),
+            cost=_added(self.cost, entry.cost),
+            unknown_cost=self.unknown_cost + (entry.answered and entry.cost is None),
+            failures=self.failures | failed,
         )
 
 

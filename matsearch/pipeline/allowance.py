@@ -1,9 +1,8 @@
 """What a campaign may still spend on its language model."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
-from matsearch.core.calls import CallRequest, Usage
+from matsearch.core.calls import CallEntry, CallRequest, Usage
 from matsearch.core.config import BudgetSection
 from matsearch.core.errors import BudgetSpentError
 
@@ -63,7 +62,7 @@ class Allowance:
             self._in_flight += 1
             yield request
 
-    def add(self, entry: dict[str, Any]) -> None:
+    def add(self, entry: CallEntry) -> None:
         """Count a call that ended."""
         self._in_flight -= 1
         self._usage = self._usage.with_entry(entry)

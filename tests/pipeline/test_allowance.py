@@ -4,16 +4,24 @@ from types import SimpleNamespace
 
 import pytest
 
-from matsearch.core.calls import Usage
+from matsearch.core.calls import CallEntry, Usage
 from matsearch.core.config import BudgetSection
 from matsearch.core.errors import BudgetSpentError
 from matsearch.pipeline.allowance import Allowance
 
-ENTRY = {"paid": True, "answered": True, "kind": None, "attempts": 1, "cost": 0.5}
+BORN = {
+    "generation": 0,
+    "slot": 0,
+    "key": "k",
+    "created_at": "2026-01-01",
+    "prompt_id": "csg/1",
+    "model": "m",
+}
+ENTRY = {**BORN, "paid": True, "answered": True, "kind": None, "attempts": 1, "latency_s": 0.1, "cost": 0.5}
 
 
-def entry(tokens: int | None = 100, **changes):
-    return {**ENTRY, "input_tokens": tokens, "output_tokens": tokens, **changes}
+def entry(tokens: int | None = 100, **changes) -> CallEntry:
+    return CallEntry(**{**ENTRY, "input_tokens": tokens, "output_tokens": tokens, **changes})
 
 
 def used(*entries) -> Usage:

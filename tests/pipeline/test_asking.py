@@ -3,7 +3,7 @@
 import pytest
 
 from matsearch.core.config import load_config
-from matsearch.core.errors import LanguageModelError
+from matsearch.core.errors import LanguageModelError, StoreError
 from matsearch.core.resources import find
 from matsearch.core.verdict import FailureKind
 from matsearch.pipeline.asking import close_clients
@@ -132,3 +132,13 @@ def test_a_surplus_crystal_is_kept_and_not_counted(repository, serve):
     assert again == candidates
     funnel = count_funnel(repository.get_campaign(campaign), candidates)
     assert (funnel.asked, funnel.replied, funnel.parsed) == (3, 3, 3)
+
+
+def test_a_damaged_answer_is_an_error_of_the_store(repository, serve, monkeypatch):
+    serve()
+    config = toy()
+    record = open_campaign(config, repository)
+    tools = build_tools(config)
+    monkeypatch.setattr(repository, "get_call", lambda key: {"reply": "x"})
+    with pytest.raises(StoreError, match="is damaged"):
+        plan(record.state, tools, repository)
