@@ -38,8 +38,12 @@ class ExchangeHandler(BaseHTTPRequestHandler):
         if not length.isdecimal():
             # its body would be read as the next request
             length, self.close_connection = "0", True
+        raw = self.rfile.read(int(length))
+        if len(raw) < int(length):
+            self.close_connection = True  # the client has gone in the middle of its question
+            return
         try:
-            body = json.loads(self.rfile.read(int(length)))
+            body = json.loads(raw)
         except (ValueError, RecursionError):
             body = None
         self._take(body if isinstance(body, dict) else {})

@@ -350,3 +350,15 @@ def test_an_answer_that_cannot_be_given_is_an_error_of_the_server():
     assert reply[0] == 500
     assert error_of(reply)["message"] == "nothing to say (ask again)"
     assert not server.hits[0].answered
+
+
+def test_half_a_question_is_no_hit():
+    with LanguageServer(lambda messages, body: "answer") as server:
+        port = int(server.base_url.split(":")[2].split("/")[0])
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(
+                b'POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"mess'
+            )
+        status, _, _ = ask(server)
+        assert status == 200
+        assert len(server.hits) == 1
