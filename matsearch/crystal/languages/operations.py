@@ -109,17 +109,19 @@ def expand(listed: Atoms, operations: Operations, lattice: np.ndarray) -> tuple[
         detail = f"{len(listed.symbols)} listed atoms under {len(operations.rotations)} symmetry operations"
         raise Unreadable(FailureKind.TOO_MANY_SITES, detail)
     symbols: list[str] = []
-    coords = np.empty((0, 3))
+    coords, kinds = np.empty((n_images, 3)), np.empty(n_images, dtype=int)
+    kind_of = {symbol: kind for kind, symbol in enumerate(dict.fromkeys(listed.symbols))}
     repeated = 0
     for symbol, point in zip(listed.symbols, listed.coords, strict=True):
-        own = coords[[other == symbol for other in symbols]]
+        n, kind = len(symbols), kind_of[symbol]
+        own = coords[:n][kinds[:n] == kind]
         if len(own) and distances(own - point, lattice).min() < SAME_ATOM:
             repeated += 1
             continue
         images = _orbit(point, operations, lattice)
         symbols += [symbol] * len(images)
-        coords = np.concatenate([coords, images])
-    return Atoms(symbols, coords), repeated
+        coords[n : len(symbols)], kinds[n : len(symbols)] = images, kind
+    return Atoms(symbols, coords[: len(symbols)]), repeated
 
 
 def check_all_listed(listed: Sequence[str], made: Sequence[str], group: str) -> None:

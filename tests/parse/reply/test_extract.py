@@ -1,7 +1,6 @@
 """From a text to drafts."""
 
 import json
-import time
 
 import pytest
 from hypothesis import given
@@ -11,6 +10,7 @@ from matsearch.parse.reply.draft import MAX_DRAFTS, MAX_REPLY_BYTES
 from matsearch.parse.reply.extract import extract
 from matsearch.parse.reply.objects import BRACKET_MISSING, ESCAPED_TWICE
 from matsearch.parse.reply.quoting import QUOTE_MISSING, RAW_NEWLINES
+from tests.readings import within_cpu
 
 POSCAR = "NaCl\n1.0\n0 2.8 2.8\n2.8 0 2.8\n2.8 2.8 0\nNa Cl\n1 1\ndirect\n0 0 0 Na\n0.5 0.5 0.5 Cl\n"
 CIF = (
@@ -210,12 +210,14 @@ _PIECES += ["1 1 1\n", "1", "-", "<think>", '{"poscar":"', '{"a":"{', "x\n1.0\n1
 @pytest.mark.parametrize("begin", ["", '{"poscar": "'])
 @pytest.mark.parametrize("piece", _PIECES)
 def test_time_grows_no_faster_than_the_text(piece, begin):
-    assert _seconds(begin + piece * (30_000 // len(piece))) < 0.5
+    with within_cpu(0.5):
+        extract(begin + piece * (30_000 // len(piece)))
 
 
 @pytest.mark.parametrize("piece", ["{", '{"a":"{'])
 def test_the_longest_reply_takes_less_than_two_seconds(piece):
-    assert _seconds(piece * (MAX_REPLY_BYTES // len(piece))) < 2.0
+    with within_cpu(2.0):
+        extract(piece * (MAX_REPLY_BYTES // len(piece)))
 
 
 @given(
@@ -226,9 +228,3 @@ def test_any_text_gives_drafts_within_the_limits(text):
     drafts = extract(text)
     assert len(drafts) <= MAX_DRAFTS
     assert sum(len(draft.text) for draft in drafts) <= 3 * len(text) + 100
-
-
-def _seconds(text):
-    begun = time.process_time()
-    extract(text)
-    return time.process_time() - begun
