@@ -33,6 +33,8 @@ def _own_home(tmp_path, monkeypatch):
     monkeypatch.delenv("MATSEARCH_SHARE", raising=False)
     monkeypatch.delenv("MATSEARCH_WORKERS", raising=False)
     monkeypatch.delenv("MATSEARCH_REFERENCES", raising=False)
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
     monkeypatch.setenv("MATSEARCH_STORE", f"sqlite:///{tmp_path}/store.sqlite")
 

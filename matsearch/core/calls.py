@@ -67,6 +67,19 @@ class CallRequest(Record):
         }
         return content_key("call/1", content)
 
+    def ended(self, **fields: Any) -> "Call":
+        """Return the call of this request; ``fields`` say how it ended."""
+        return Call(
+            key=self.key,
+            campaign_id=self.campaign_id,
+            generation=self.generation,
+            slot=self.slot,
+            prompt_id=self.prompt_id,
+            prompt_sha256=self.prompt_sha256,
+            model=self.model,
+            **fields,
+        )
+
 
 class Attempt(Record):
     """One request over the wire.

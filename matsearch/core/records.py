@@ -1,7 +1,8 @@
 """The records that flow: candidates and what the stages add to them."""
 
-from typing import Literal
+from typing import Any, Literal, Self
 
+from matsearch.core.keys import candidate_id
 from matsearch.core.model import Record
 from matsearch.core.structures import StructureField
 from matsearch.core.verdict import Verdict
@@ -214,6 +215,21 @@ class Candidate(Record):
     flags: tuple[str, ...] = ()
     repairs: tuple[str, ...] = ()
     verdict: Verdict | None = None
+
+    @classmethod
+    def born(
+        cls, campaign_id: str, generation: int, proposer: str, slot: int, index: int = 0, **fields: Any
+    ) -> Self:
+        """Return a new candidate, whose id says where it was born; ``fields`` are its others."""
+        return cls(
+            candidate_id=candidate_id(campaign_id, generation, proposer, slot, index),
+            campaign_id=campaign_id,
+            generation=generation,
+            proposer=proposer,
+            slot=slot,
+            index=index,
+            **fields,
+        )
 
     @property
     def alive(self) -> bool:

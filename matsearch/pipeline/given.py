@@ -7,7 +7,6 @@ from typing import Any
 from pymatgen.core import Structure
 
 from matsearch.core.config import MAX_ATOMS, SearchConfig, parse_config, with_overrides
-from matsearch.core.keys import candidate_id
 from matsearch.core.records import Candidate, Lineage
 from matsearch.core.structures import decode_structure, encode_structure
 from matsearch.core.verdict import FailureKind, Verdict
@@ -30,13 +29,12 @@ def _system_of(structures: Sequence[Structure]) -> dict[str, Any]:
 def _given(owner: str, index: int, structure: Structure) -> Candidate:
     plain = decode_structure(encode_structure(structure)) if structure.is_ordered else None
     detail = f"{structure.composition.formula} has partly occupied sites"
-    return Candidate(
-        candidate_id=candidate_id(owner, 0, "given", 0, index),
-        campaign_id=owner,
-        generation=0,
-        proposer="given",
-        slot=0,
-        index=index,
+    return Candidate.born(
+        owner,
+        0,
+        "given",
+        0,
+        index,
         lineage=Lineage(operator="given"),
         structure=plain,
         verdict=None if plain else Verdict(kind=FailureKind.DISORDERED, stage="parse", detail=detail),

@@ -5,7 +5,6 @@ from typing import NamedTuple
 import numpy as np
 
 from matsearch.core.boundary import contained
-from matsearch.core.keys import candidate_id
 from matsearch.core.protocols import Slot
 from matsearch.core.random import stream
 from matsearch.core.records import Candidate, Lineage
@@ -75,16 +74,9 @@ def _is_new(change: Change, slot: Slot) -> bool:
 
 
 def _candidate(slot: Slot, made: _Made | Verdict) -> Candidate:
-    born = {
-        "candidate_id": candidate_id(slot.campaign_id, slot.generation, OperatorProposer.name, slot.slot, 0),
-        "campaign_id": slot.campaign_id,
-        "generation": slot.generation,
-        "proposer": OperatorProposer.name,
-        "slot": slot.slot,
-        "index": 0,
-    }
+    born = (slot.campaign_id, slot.generation, OperatorProposer.name, slot.slot)
     if isinstance(made, Verdict):
-        return Candidate(**born, lineage=Lineage(operator="none"), verdict=made)
+        return Candidate.born(*born, lineage=Lineage(operator="none"), verdict=made)
     parents = made.change.parents
     lineage = Lineage(
         operator=made.operator,
@@ -92,4 +84,4 @@ def _candidate(slot: Slot, made: _Made | Verdict) -> Candidate:
         roots=tuple(sorted({root for parent in parents for root in parent.roots})),
         details=made.change.details,
     )
-    return Candidate(**born, lineage=lineage, structure=made.change.structure)
+    return Candidate.born(*born, lineage=lineage, structure=made.change.structure)

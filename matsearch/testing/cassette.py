@@ -8,7 +8,6 @@ from typing import Any, NamedTuple, Self
 
 from matsearch.core.calls import Call, CallRequest, Message
 from matsearch.core.errors import InputError
-from matsearch.core.keys import candidate_id
 from matsearch.core.protocols import Slot
 from matsearch.core.records import Candidate, Lineage
 from matsearch.core.verdict import FailureKind, Verdict
@@ -150,29 +149,20 @@ class CassetteProposer:
 
     def _unanswered(self, slot: Slot) -> Candidate:
         detail = f"slot {slot.slot}: only {len(self.cassette.recordings)} replies are recorded"
-        return Candidate(
-            candidate_id=candidate_id(slot.campaign_id, slot.generation, self.name, slot.slot, 0),
-            campaign_id=slot.campaign_id,
-            generation=slot.generation,
-            proposer=self.name,
-            slot=slot.slot,
-            index=0,
+        return Candidate.born(
+            slot.campaign_id,
+            slot.generation,
+            self.name,
+            slot.slot,
             lineage=Lineage(operator=self.prompt_id.partition("/")[0]),
             verdict=Verdict(kind=FailureKind.NO_REPLY, stage="propose", detail=detail),
         )
 
 
 def _call(request: CallRequest, recording: Recording) -> Call:
-    return Call(
-        key=request.key,
-        campaign_id=request.campaign_id,
-        generation=request.generation,
-        slot=request.slot,
-        prompt_id=request.prompt_id,
-        prompt_sha256=request.prompt_sha256,
+    return request.ended(
         messages=request.messages,
         parents_shown=0,
-        model=request.model,
         sent={},
         endpoint=f"recording:{recording.name}",
         reply=recording.reply,

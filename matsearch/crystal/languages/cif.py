@@ -5,14 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 from pymatgen.core import Lattice, Structure
 
-from matsearch.core.structures import encode_structure
 from matsearch.core.verdict import FailureKind
 from matsearch.crystal.languages.cells import cell_of, check_fractional, checked
 from matsearch.crystal.languages.cif_blocks import UNKNOWN, Block, read_blocks
 from matsearch.crystal.languages.cif_symmetry import symmetrised
 from matsearch.crystal.languages.labels import element_of, letters_of, names_element, relabelled
 from matsearch.crystal.languages.language import MAX_READ_SITES, Reading, Unreadable
-from matsearch.crystal.languages.numerals import format_number, format_row, number_of, wrapped
+from matsearch.crystal.languages.numerals import format_number, format_sites, number_of
 from matsearch.crystal.languages.operations import Atoms
 from matsearch.crystal.languages.text import check_size, shown
 from matsearch.crystal.limits import hush_noble_gases
@@ -42,12 +41,8 @@ class Cif:
         This is the least that pymatgen and ASE read too.
         """
         hush_noble_gases()
-        species = encode_structure(structure)["species"]
         cell = [format_number(value, digits) for value in structure.lattice.parameters]
-        rows = [
-            f"{symbol} {format_row(point, digits)}"
-            for symbol, point in zip(species, wrapped(structure.frac_coords, digits), strict=True)
-        ]
+        rows = format_sites(structure, digits)
         head = [f"data_{structure.composition.reduced_formula}", "_symmetry_space_group_name_H-M 'P 1'"]
         head += [f"{tag} {value}" for tag, value in zip(_CELL, cell, strict=True)]
         return "\n".join([*head, "loop_", _LABEL, *_FRACTIONAL, *rows]) + "\n"

@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 from pymatgen.core import Lattice, Structure
 
-from matsearch.core.structures import encode_structure
 from matsearch.core.verdict import FailureKind
 from matsearch.crystal.languages.cells import cell_of, check_fractional, check_lattice, checked
 from matsearch.crystal.languages.json_sites import read_coords, read_site, site_values
 from matsearch.crystal.languages.labels import element_of, relabelled
 from matsearch.crystal.languages.language import Reading, Unreadable
-from matsearch.crystal.languages.numerals import format_number, format_row, wrapped
+from matsearch.crystal.languages.numerals import format_number, format_sites
 from matsearch.crystal.languages.text import check_size
 
 _PARAMETERS = ("a", "b", "c", "alpha", "beta", "gamma")
@@ -35,10 +34,8 @@ class CompactJson:
         InputError
             If a site is disordered.
         """
-        species = encode_structure(structure)["species"]
         cell = ",".join(format_number(value, digits) for value in structure.lattice.parameters)
-        coords = wrapped(structure.frac_coords, digits)
-        sites = [f"{symbol} {format_row(row, digits)}" for symbol, row in zip(species, coords, strict=True)]
+        sites = format_sites(structure, digits)
         return f'{{"lattice":[{cell}],"sites":{json.dumps(sites, separators=(",", ":"))}}}'
 
     def read(self, text: str) -> Reading:

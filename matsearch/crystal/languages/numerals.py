@@ -4,7 +4,9 @@ import re
 from collections.abc import Iterable
 
 import numpy as np
+from pymatgen.core import Structure
 
+from matsearch.core.structures import encode_structure
 from matsearch.core.verdict import FailureKind
 from matsearch.crystal.languages.language import Unreadable
 from matsearch.crystal.languages.text import plain, shown
@@ -56,6 +58,19 @@ def format_number(value: float, digits: int) -> str:
 def format_row(numbers: Iterable[float], digits: int) -> str:
     """Return numbers on one line, each as :func:`format_number` writes it."""
     return " ".join(format_number(float(number), digits) for number in numbers)
+
+
+def format_sites(structure: Structure, digits: int) -> list[str]:
+    """Return element and fractional coordinates of each site, from 0 up to but without 1: ``Na 0 0 0.5``.
+
+    Raises
+    ------
+    InputError
+        If a site is disordered.
+    """
+    species = encode_structure(structure)["species"]
+    coords = wrapped(structure.frac_coords, digits)
+    return [f"{symbol} {format_row(row, digits)}" for symbol, row in zip(species, coords, strict=True)]
 
 
 def wrapped(coords: np.ndarray, digits: int) -> np.ndarray:

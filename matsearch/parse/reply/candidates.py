@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from matsearch.core.calls import Call, CallRequest
-from matsearch.core.keys import candidate_id
 from matsearch.core.records import Candidate, Lineage
 from matsearch.core.verdict import FailureKind, Verdict
 from matsearch.parse.reply.found import Found
@@ -33,15 +32,12 @@ def candidates_of(request: CallRequest, call: Call, found: Sequence[Found]) -> l
         surplus = item.structure is not None and read > request.crystals
         verdict = _surplus(read, request.crystals) if surplus else item.verdict
         candidates.append(
-            Candidate(
-                candidate_id=candidate_id(
-                    request.campaign_id, request.generation, PROPOSER, request.slot, index
-                ),
-                campaign_id=request.campaign_id,
-                generation=request.generation,
-                proposer=PROPOSER,
-                slot=request.slot,
-                index=index,
+            Candidate.born(
+                request.campaign_id,
+                request.generation,
+                PROPOSER,
+                request.slot,
+                index,
                 lineage=lineage,
                 structure=item.structure,
                 repairs=item.repairs,

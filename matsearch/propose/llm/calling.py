@@ -180,16 +180,9 @@ class Caller:
         # an attempt that was made again may have been paid for too
         input_tokens = _added(a.reply.input_tokens for a in course.answers)
         output_tokens = _added(a.reply.output_tokens for a in course.answers)
-        return Call(
-            key=request.key,
-            campaign_id=request.campaign_id,
-            generation=request.generation,
-            slot=request.slot,
-            prompt_id=request.prompt_id,
-            prompt_sha256=request.prompt_sha256,
+        return request.ended(
             messages=course.messages,
             parents_shown=max(0, len(request.parents) - course.variant),
-            model=request.model,
             sent=summary(course.sent),
             endpoint=self._endpoint.name,
             resolved_model=reply.model,

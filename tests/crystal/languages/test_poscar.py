@@ -9,6 +9,7 @@ from pymatgen.core import Structure
 from matsearch.core.verdict import FailureKind
 from matsearch.crystal.languages.language import MAX_TEXT_BYTES, Reading, Unreadable
 from matsearch.crystal.languages.poscar import Poscar
+from tests.readings import refused
 
 LATTICE = "4 0 0\n0 5 0\n0 0 6\n"
 SITES = "0 0 0\n0.5 0.5 0.5\n0.25 0.5 0.75\n"
@@ -19,10 +20,7 @@ read = Poscar().read
 
 
 def refusal(text: str) -> Unreadable:
-    with pytest.raises(Unreadable) as caught:
-        read(text)
-    assert "\n" not in caught.value.detail
-    return caught.value
+    return refused(read, text)
 
 
 def attempt(text: str) -> tuple[Reading | None, str]:

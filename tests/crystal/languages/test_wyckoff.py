@@ -2,7 +2,6 @@ import csv
 import gzip
 import json
 import string
-import time
 from contextlib import suppress
 
 import numpy as np
@@ -19,6 +18,7 @@ from matsearch.crystal.languages.language import Unreadable
 from matsearch.crystal.languages.wyckoff import WyckoffForm
 from matsearch.crystal.wyckoff_letters import centring, lettered_positions, nearest_on
 from matsearch.crystal.wyckoff_positions import first_setting, group_in_setting, orbit
+from tests.readings import general_sites, read_in_time, refused
 
 FORM = WyckoffForm()
 CUBIC = [5.64, 5.64, 5.64, 90, 90, 90]
@@ -36,23 +36,11 @@ def form(group, lattice, sites):
 
 
 def read(text):
-    start = time.process_time()
-    try:
-        return FORM.read(text)
-    finally:
-        assert time.process_time() - start < 1.0
+    return read_in_time(FORM, text)
 
 
 def refusal(text):
-    with pytest.raises(Unreadable) as caught:
-        read(text)
-    assert caught.value.detail
-    assert "\n" not in caught.value.detail
-    return caught.value.kind
-
-
-def general(n):
-    return [f"Fe {x:.4f} {y:.4f} {z:.4f}" for x, y, z in np.random.default_rng(0).random((n, 3))]
+    return refused(read, text).kind
 
 
 def number_of(structure, precision=0.01):
@@ -203,9 +191,9 @@ def test_one_origin_is_silent_where_letters_tell():
         (form(225, CUBIC, ["Xx 4a 0 0 0"]), FailureKind.UNKNOWN_ELEMENT),
         (form(225, CUBIC, [{}]), FailureKind.UNKNOWN_ELEMENT),
         (form(225, CUBIC, []), FailureKind.NO_CRYSTAL),
-        (form(225, CUBIC, general(59)), FailureKind.TOO_MANY_SITES),
-        (form(225, CUBIC, general(5000)), FailureKind.TOO_MANY_SITES),
-        (form(47, [20, 21, 22, 90, 90, 90], general(1000)), FailureKind.TOO_MANY_SITES),
+        (form(225, CUBIC, general_sites(59)), FailureKind.TOO_MANY_SITES),
+        (form(225, CUBIC, general_sites(5000)), FailureKind.TOO_MANY_SITES),
+        (form(47, [20, 21, 22, 90, 90, 90], general_sites(1000)), FailureKind.TOO_MANY_SITES),
         ("", FailureKind.BROKEN_JSON),
         ("[1]", FailureKind.WRONG_SCHEMA),
         ("[" * 100_000, FailureKind.BROKEN_JSON),
