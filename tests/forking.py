@@ -36,6 +36,9 @@ PRELOADED = (
     "matsearch.cli.replies",
     "matsearch.pipeline.asking",
     "openai.resources.chat.completions",
+    "matsearch.cli.prompts",
+    "matsearch.cli.prompt_trials",
+    "moocore",
 )
 
 

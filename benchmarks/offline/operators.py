@@ -17,7 +17,7 @@ from typing import Any, get_args
 
 from units import Unit, interval, run_units
 
-from matsearch.core.sections import OperatorName
+from matsearch.core.propose_section import OperatorName
 from matsearch.core.thresholds import METASTABLE, earns_no_reward
 from matsearch.pipeline.result import SearchResult
 

@@ -20,8 +20,8 @@ from sources import naive_reading, read_table
 
 from matsearch import screen
 from matsearch.core.config import SanitySection
-from matsearch.core.protocols import Limits
 from matsearch.core.records import Candidate
+from matsearch.core.slots import Limits
 from matsearch.core.thresholds import METASTABLE, NEAR_STABLE, earns_no_reward
 from matsearch.parse.reply.found import Found
 from matsearch.parse.reply.reader import ReplyReader

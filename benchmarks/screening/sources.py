@@ -18,8 +18,8 @@ from pymatgen.core import Composition, Structure
 from matsearch.core.config import ReferenceSection, SanitySection
 from matsearch.core.errors import InputError
 from matsearch.core.model import Record
-from matsearch.core.protocols import Limits
 from matsearch.core.schemes import get_scheme
+from matsearch.core.slots import Limits
 from matsearch.core.structures import StructureField, decode_structure
 from matsearch.hull.sources import load_hull
 from matsearch.parse.sanity import find_fault

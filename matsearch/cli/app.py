@@ -10,6 +10,7 @@ import typer
 
 from matsearch.cli.options import Campaign, Config, Json, Overrides, Store, parse_overrides
 from matsearch.cli.potential_verbs import potentials_app
+from matsearch.cli.prompt_verbs import prompts_app
 from matsearch.cli.reference_verbs import references_app
 from matsearch.core.errors import MatsearchError
 
@@ -25,6 +26,7 @@ config_app = typer.Typer(help="Check, show and explain search configurations.", 
 app.add_typer(config_app, name="config")
 app.add_typer(references_app, name="references")
 app.add_typer(potentials_app, name="potentials")
+app.add_typer(prompts_app, name="prompt")
 
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130

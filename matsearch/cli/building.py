@@ -12,8 +12,8 @@ from matsearch.cli.console import print_aligned, print_json, print_line
 from matsearch.cli.progress import shown_progress
 from matsearch.core.config import SearchConfig
 from matsearch.core.progress import report
-from matsearch.core.protocols import Limits
 from matsearch.core.settings import Settings
+from matsearch.core.slots import Limits
 from matsearch.crystal.files import read_structures
 from matsearch.graph.api import resolve_config
 from matsearch.hull.adding import require_name

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from matsearch.cli.console import print_json, print_line
+from matsearch.core.arms import first_calls, first_crystals, most_calls
 from matsearch.core.config import SearchConfig
 from matsearch.core.resources import find
 from matsearch.core.text import counted
@@ -24,6 +25,7 @@ def check(config: str, overrides: dict[str, Any], *, as_json: bool) -> None:
     search = resolve_config(config, overrides)
     tools = build_tools(search)
     client = get_client(search) if search.propose.llm else None
+    calls = first_calls(search) + most_calls(search) * (search.budget.generations - 1)
     facts = {
         "campaign_id": campaign_id(search, tools),
         "potential": f"{tools.potential.info.name} {tools.potential.info.version}",
@@ -31,9 +33,10 @@ def check(config: str, overrides: dict[str, Any], *, as_json: bool) -> None:
         "seeds": len(tools.beginning.seeds),
         "templates": len(tools.beginning.templates),
         "proposals": search.population.proposals * search.budget.generations,
+        "first_generation": first_crystals(search),
     }
     if client is not None and client.model is not None:
-        facts["calls"] = len(search.crystals_by_slot()) * search.budget.generations
+        facts["calls"] = calls
         facts["endpoint"] = {"address": client.endpoint.name, **client.model.document()}
     if as_json:
         print_json(facts)
@@ -46,9 +49,12 @@ def check(config: str, overrides: dict[str, Any], *, as_json: bool) -> None:
     print_line(
         f"  {len(tools.beginning.seeds)} seeds, {len(tools.beginning.templates)} templates, {facts['proposals']} proposals in all"
     )
+    print_line(f"  {_asked(search)}")
     if client is not None and client.model is not None:
+        at_most = "at most " if search.propose.bandit else ""
         print_line(
-            f"  {client.endpoint.name} {_listed(client.model)}; {facts['calls']} calls in all{_ended(search)}"
+            f"  {client.endpoint.name} {_listed(client.model)}; {at_most}{counted(calls, 'call')} in all"
+            f"{_ended(search, calls)}"
         )
 
 
@@ -58,11 +64,21 @@ def _listed(model: "Model") -> str:
     return f"does not say whether it serves {model.name}: the first call shows (most addresses end in /v1)"
 
 
-def _ended(search: SearchConfig) -> str:
-    per_generation, limit = len(search.crystals_by_slot()), search.budget.calls
-    if limit is None or limit >= per_generation * search.budget.generations:
+def _asked(search: SearchConfig) -> str:
+    """Return who is asked for how many crystals, in words."""
+    asked = ", ".join(f"{arm} for {n}" for arm, n in first_crystals(search).items())
+    if search.propose.bandit:
+        return f"the first generation asks {asked} crystals; then whoever succeeds is asked for more"
+    return f"each generation asks {asked} crystals"
+
+
+def _ended(search: SearchConfig, calls: int) -> str:
+    limit = search.budget.calls
+    if limit is None or limit >= calls:
         return ""
-    return f", and budget.calls ends it after {counted(limit // per_generation, 'generation')}"
+    n = 1 + (limit - first_calls(search)) // max(1, most_calls(search))
+    at_least = "at the earliest " if search.propose.bandit else ""
+    return f", and budget.calls ends it {at_least}after {counted(n, 'generation')}"
 
 
 def print_schema() -> None:

@@ -14,10 +14,14 @@ from matsearch.pipeline.result import SearchResult
 
 _COLUMNS = {
     "rank": ("#", "right"),
+    "front": ("front", "right"),
     "formula": ("formula", "left"),
     "spacegroup": ("space group", "left"),
     "n_atoms": ("atoms", "right"),
     "energy_above_hull": ("E above hull (eV/atom)", "right"),
+    "bulk_modulus": ("bulk modulus (GPa)", "right"),
+    "density": ("density (g/cm^3)", "right"),
+    "deformation_energy": ("deformation (eV/atom)", "right"),
     "operator": ("operator", "left"),
     "generation": ("gen", "right"),
     "note": ("known phase", "left"),
@@ -49,11 +53,12 @@ def print_result(result: SearchResult, n: int) -> None:
 def print_ranked(rows: Sequence[Mapping[str, Any]]) -> None:
     """Print the ranked table."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for title, side in _COLUMNS.values():
+    shown = {key: column for key, column in _COLUMNS.items() if key == "note" or key in rows[0]}
+    for title, side in shown.values():
         table.add_column(title, justify=side, no_wrap=True)  # type: ignore[arg-type]
     for row in rows:
         cells = {**row, "energy_above_hull": _signed(row["energy_above_hull"]), "note": _note(row)}
-        table.add_row(*(_text(cells[key]) for key in _COLUMNS))
+        table.add_row(*(_text(cells[key]) for key in shown))
     Console(width=None if Console().is_terminal else 140, highlight=False).print(table)
 
 
@@ -108,4 +113,6 @@ def _signed(energy: float) -> str:
 def _text(value: Any) -> str:
     from rich.markup import escape
 
+    if isinstance(value, float):
+        return f"{value:.4g}"
     return "" if value is None else escape(str(value))

@@ -13,6 +13,7 @@ from matsearch.core.records import Candidate
 from matsearch.hull.stage import place
 from matsearch.parse.sanity import check_sanity
 from matsearch.pipeline.aims import aims_of
+from matsearch.pipeline.measuring import measure
 from matsearch.pipeline.opinions import ask_others
 from matsearch.pipeline.steps import as_proposed
 from matsearch.pipeline.tools import Tools, build_tools
@@ -86,9 +87,8 @@ def _hull(candidate: Candidate, tools: Tools) -> Candidate:
 
 
 def _properties(candidate: Candidate, tools: Tools) -> Candidate:
-    for evaluator in tools.evaluators:
-        candidate = evaluator.evaluate([candidate])[0]
-    return with_charges([candidate])[0]
+    with _no_store() as cache:
+        return with_charges(measure([candidate], tools, cache, "debug"))[0]
 
 
 _STAGES: dict[str, Callable[[Candidate, Tools], Candidate]] = {

@@ -44,6 +44,9 @@ class Bars(logging.Handler):
             self._progress.console.print(
                 f"{word} campaign {fields['campaign_id']} at generation {self._generation}"
             )
+        elif event == "seeds":
+            failed = f", first failure {fields['first']}" if fields["failed"] else ""
+            self._progress.console.print(f"{fields['scored']} of {fields['n']} seeds scored{failed}")
         elif event == "called":
             self._progress.update(
                 self._task,
@@ -51,11 +54,15 @@ class Bars(logging.Handler):
                 completed=fields["done"],
                 total=fields["of"],
             )
+        elif event == "measuring":
+            self._progress.update(
+                self._task, description=f"generation {self._generation}: {fields['property']}", total=None
+            )
         elif event == "proposed":
             self._progress.update(
                 self._task, description=f"generation {self._generation}: relaxing", total=None
             )
-        elif event == "relaxed":
+        elif event in {"relaxed", "strained"}:
             self._progress.update(self._task, completed=fields["done"], total=fields["of"])
         elif event == "generation":
             self._generation = fields["generation"] + 1

@@ -4,20 +4,25 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from matsearch.cli.calls import usage_of_campaign, usage_sentence
+from matsearch.cli.calls import usage_sentence
 from matsearch.cli.console import print_json, print_line
 from matsearch.cli.lookup import find_campaign, opened
-from matsearch.core.calls import Usage
+from matsearch.core.calls import CallEntry
 from matsearch.core.campaign import CampaignRecord
 from matsearch.core.config import parse_config
 from matsearch.core.errors import MatsearchError
 from matsearch.core.records import Candidate
+from matsearch.core.system_section import SystemSection
+from matsearch.crystal.scope import limits_lines
 from matsearch.export.report.campaign import CampaignReport, RankedCrystal
 from matsearch.export.report.diagram import DRAWN, hull_diagram
 from matsearch.export.report.folder import write_report
 from matsearch.export.report.numbers import FunnelStep, HullDiagram
 from matsearch.hull.reference import CompiledReferenceHull
 from matsearch.hull.sources import load_reference
+from matsearch.pipeline.credit import credit
+from matsearch.pipeline.drift import count_drift
+from matsearch.pipeline.fronts import count_fronts
 from matsearch.pipeline.funnel import Funnel, believed_scored, below_hull_word, hull_sentence
 from matsearch.pipeline.history import (
     count_generations,
@@ -26,7 +31,12 @@ from matsearch.pipeline.history import (
     element_shares,
     line_of,
 )
+from matsearch.pipeline.ledger import Ledger, usage_of
 from matsearch.pipeline.result import SearchResult, load_result
+from matsearch.pipeline.tools import limits_of
+
+_FEW = 20
+"""Elements that are listed one by one."""
 
 _SAME_HULL = ("sha256", "scheme_id", "corrections")
 
@@ -56,9 +66,9 @@ def report_campaign(campaign: str | None, to: Path, n: int, store: str | None, *
     """Write a campaign's report to a folder."""
     with opened(store) as repository:
         result = load_result(repository, find_campaign(repository, campaign))
-        usage = usage_of_campaign(repository, result.record)
+        entries = Ledger(repository, result.record.campaign_id).entries()
     written_at = datetime.now(UTC).isoformat(timespec="seconds")
-    files = write_report(campaign_report(result, n, written_at, usage), to)
+    files = write_report(campaign_report(result, n, written_at, entries), to)
     if as_json:
         print_json({"folder": str(to), "files": files})
         return
@@ -66,7 +76,7 @@ def report_campaign(campaign: str | None, to: Path, n: int, store: str | None, *
 
 
 def campaign_report(
-    result: SearchResult, n: int, written_at: str, usage: Usage | None = None
+    result: SearchResult, n: int, written_at: str, entries: Sequence[CallEntry] = ()
 ) -> CampaignReport:
     """Return all that a report shows.
 
@@ -76,10 +86,13 @@ def campaign_report(
         Crystals of the table.
     written_at : str
         Aware UTC, ISO 8601.
-    usage : Usage or None
-        What its calls came to, where it asks a language model.
+    entries : sequence of CallEntry
+        The ledger of its calls.
     """
     record, candidates = result.record, result.candidates
+    config = parse_config(record.config)
+    usage = usage_of(entries) if "language_model" in record.provenance else None
+    credited = credit(record, candidates, entries)
     diagram, note = _diagram(record, believed_scored(candidates))
     by_id = {c.candidate_id: c for c in candidates}
     return CampaignReport(
@@ -100,7 +113,17 @@ def campaign_report(
         written_at=written_at,
         usage=usage,
         usage_sentence=usage_sentence(usage) if usage else "",
+        drift=tuple(count_drift(candidates)),
+        fronts=count_fronts(candidates, config.objectives),
+        credit=tuple(credited) if usage or len(credited) > 1 else (),
+        limits=limits_lines(limits_of(config.system)) if _is_limited(config.system) else (),
     )
+
+
+def _is_limited(system: SystemSection) -> bool:
+    """Return whether more is to be said of the limits than a few elements and the size of a cell."""
+    others = (system.n_elements, system.anions, system.oxidation_states, system.spacegroups, system.max_cost)
+    return len(system.elements) > _FEW or any(others)
 
 
 def funnel_steps(funnel: Funnel, below_hull: str) -> list[FunnelStep]:

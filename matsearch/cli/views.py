@@ -45,6 +45,8 @@ def show_status(campaign: str | None, store: str | None, *, as_json: bool) -> No
     print_counts("Relaxations", {**work.document(), "lost in flight": work.lost})
     if usage:
         print_line(f"Calls of {record.provenance['language_model']['model']}: {usage_sentence(usage)}")
+    if state.history and state.history[-1].hypervolume is not None:
+        print_line(f"Hypervolume of all objectives: {state.history[-1].hypervolume:.4f} of their axes' space")
     print_line(hull_sentence(record))
 
 

@@ -27,7 +27,9 @@ class CallRequest(Record):
     messages : tuple of Message
         As rendered.
     shorter : tuple of tuple of Message
-        The same prompt with one parent fewer each, for a model whose context is too short.
+        The same prompt with less in it each, for a model whose context is too short.
+    shown : tuple of int
+        How many of the parents each of ``shorter`` shows, the first ones.
     parents : tuple of Parent
         Those shown in ``messages``, first those that are given up last.
     language : str
@@ -49,6 +51,7 @@ class CallRequest(Record):
     prompt_sha256: str
     messages: tuple[Message, ...]
     shorter: tuple[tuple[Message, ...], ...] = ()
+    shown: tuple[int, ...] = ()
     parents: tuple[Parent, ...] = ()
     language: str
     crystals: int

@@ -11,6 +11,27 @@ SCHEMA_VERSION = 1
 """Of every stored document. A store with a higher one was written by a newer matsearch and is refused."""
 
 
+class ArmCount(Record):
+    """What one proposer earned in one generation.
+
+    Attributes
+    ----------
+    arm : str
+        ``operators``, ``random``, or ``llm:`` and the name of the prompt.
+    asked : int
+        Crystals asked for.
+    hits : int
+        Of them: metastable, believed, no known phase, and like no crystal before.
+    cost : float or None
+        Of its calls, in USD; None where it is unknown or there were none.
+    """
+
+    arm: str
+    asked: int
+    hits: int
+    cost: float | None = None
+
+
 class GenerationSummary(Record):
     """Counts of one finished generation.
 
@@ -24,6 +45,10 @@ class GenerationSummary(Record):
         Best value of the first objective, in its unit, since the last restart up to here; flagged ones left out.
     restarted : bool
         Whether the search stagnated here, so that the next generation begins from the seeds again.
+    hypervolume : float or None
+        Of all believed crystals up to here, on the absolute axes of the objectives (0 to 1); None with one objective.
+    arms : tuple of ArmCount
+        What each proposer earned, where several share the proposals.
     """
 
     generation: int
@@ -34,6 +59,8 @@ class GenerationSummary(Record):
     best_energy_above_hull: float | None = None
     best_objective: float | None = None
     restarted: bool = False
+    hypervolume: float | None = None
+    arms: tuple[ArmCount, ...] = ()
 
 
 class CampaignState(Record):
@@ -47,6 +74,8 @@ class CampaignState(Record):
         What it builds on.
     stopped : str or None
         Why it waits: a budget that is spent.
+    feedback : tuple of str
+        What independent calculations said of its finds, for the next prompts.
     """
 
     campaign_id: str
@@ -55,6 +84,7 @@ class CampaignState(Record):
     history: tuple[GenerationSummary, ...] = ()
     status: Literal["running", "finished"] = "running"
     stopped: str | None = None
+    feedback: tuple[str, ...] = ()
 
 
 class CampaignRecord(Record):

@@ -1,32 +1,32 @@
 """What a search wants: the YAML schema. What changes the answer is apart from how it is executed."""
 
 import difflib
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from matsearch.core.arms import OPERATORS, arms_of, check_arms, first_calls, prompt_name
+from matsearch.core.config_paths import BUILT_IN, make_paths_absolute, names_entries_file
+from matsearch.core.element_groups import symbols_of
 from matsearch.core.errors import ConfigError
 from matsearch.core.keys import content_key
+from matsearch.core.propose_section import ProposeSection
+from matsearch.core.scheme_rules import check_scheme
 from matsearch.core.section import Section
 from matsearch.core.sections import (
-    MAX_ATOMS,
     BudgetSection,
     ExecutionSection,
-    Objective,
-    PopulationSection,
     PotentialSection,
-    ProposeSection,
     ReferenceSection,
     RelaxSection,
     SanitySection,
     SeedSection,
-    SelectionSection,
-    SystemSection,
 )
+from matsearch.core.selection_sections import Objective, PopulationSection, SelectionSection
+from matsearch.core.system_section import MAX_ATOMS, SystemSection
 
 __all__ = [
     "BUILT_IN",
@@ -51,14 +51,19 @@ __all__ = [
     "with_overrides",
 ]
 
-BUILT_IN = ("embedded", "toy")
-"""Reference sets and seeds that come with matsearch."""
-
 _NAMED_POTENTIAL = ("version", "weights", "sha256", "calculator", "arguments", "allow_import", "python")
 """What only names a potential, or where it lies."""
 
-_ENTRIES = (".json", ".csv")
-_PACKED = (".gz", ".bz2", ".xz")
+_SAYS_NOTHING_BY_DEFAULT = {
+    "system": ("n_elements", "anions", "oxidation_states", "spacegroups", "max_cost"),
+    "seeds": ("score",),
+    "propose": ("share", "bandit"),
+    "population": ("islands", "migration"),
+    "selection": ("scheme", "niches"),
+}
+"""Left out of a campaign's identity at their defaults, so that campaigns begun before these keys were go on."""
+
+_OF_AN_OBJECTIVE = ("target", "weight", "at_least", "at_most", "scale")
 
 
 class SearchConfig(Section):
@@ -96,20 +101,33 @@ class SearchConfig(Section):
         names = [objective.name for objective in self.objectives]
         if len(set(names)) < len(names):
             raise ValueError(f"objectives: the same name twice in {names}")
+        check_scheme(self.objectives, self.selection.scheme)
+        self._check_islands()
         self._check_caps()
+        check_arms(self)
         self._check_budget()
         if self.sanity.min_volume_per_atom >= self.sanity.max_volume_per_atom:
             raise ValueError("sanity: min_volume_per_atom must be below max_volume_per_atom")
         return self
 
+    def _check_islands(self) -> None:
+        population = self.population
+        if population.islands > min(population.parents, population.proposals):
+            raise ValueError(
+                f"population.islands: {population.islands} of them need as many parents and proposals each generation"
+            )
+        if population.islands > 1 and self.selection.scheme == "matllmsearch":
+            raise ValueError("population.islands: scheme matllmsearch has one population; set islands to 1")
+
     def _check_caps(self) -> None:
-        for symbol, share in self.selection.element_caps.items():
-            if symbol not in self.system.elements:
-                raise ValueError(f"selection.element_caps: {symbol} is not among the elements")
-            if share * self.population.parents < 1:
+        parents = self.population.parents // self.population.islands
+        for name, share in self.selection.element_caps.items():
+            if symbols_of(name).isdisjoint(self.system.elements):
+                raise ValueError(f"selection.element_caps: {name} is not among the elements")
+            if share * parents < 1:
                 raise ValueError(
-                    f"selection.element_caps: {share:g} of {self.population.parents} parents is less than one; "
-                    f"to do without {symbol}, take it out of system.elements"
+                    f"selection.element_caps: {share:g} of {parents} parents is less than one; "
+                    f"to do without {name}, put it into system.exclude"
                 )
 
     def _check_budget(self) -> None:
@@ -117,7 +135,7 @@ class SearchConfig(Section):
         limits = {"calls": budget.calls, "tokens": budget.tokens, "cost": budget.cost}
         if self.propose.llm is None and (named := [name for name, limit in limits.items() if limit]):
             raise ValueError(f"budget.{named[0]}: there is no propose.llm to spend it")
-        n_calls = len(self.crystals_by_slot())
+        n_calls = first_calls(self)
         if budget.calls is not None and budget.calls < n_calls:
             raise ValueError(
                 f"budget.calls: {budget.calls} is less than the {n_calls} calls of one generation"
@@ -126,12 +144,6 @@ class SearchConfig(Section):
             raise ValueError(
                 "budget.cost: what a call costs is unknown without execution.calls.input_price and output_price"
             )
-
-    def crystals_by_slot(self) -> list[int]:
-        """Return how many crystals each slot of a generation asks for: one of an operator, several of a model."""
-        n, model = self.population.proposals, self.propose.llm
-        size = model.crystals if model else 1
-        return [min(size, n - begin) for begin in range(0, n, size)]
 
     def physics(self) -> dict[str, Any]:
         """Return the part that changes answers: all but description, budget and execution.
@@ -142,6 +154,11 @@ class SearchConfig(Section):
         """
         left_out_whole = {"description", "budget", "execution", "opinions"}
         document = self.model_dump(mode="json", exclude=left_out_whole)
+        for section, keys in _SAYS_NOTHING_BY_DEFAULT.items():
+            _drop_defaults(document[section], keys, getattr(self, section))
+        for said, objective in zip(document["objectives"], self.objectives, strict=True):
+            _drop_defaults(said, _OF_AN_OBJECTIVE, objective)
+        del document["system"]["exclude"]  # the elements say it
         left_out = (
             *(("potential", key) for key in _NAMED_POTENTIAL),
             ("reference", "source"),
@@ -151,9 +168,14 @@ class SearchConfig(Section):
         for section, key in left_out:
             del document[section][key]
         model = document["propose"].pop("llm")
-        if model is not None:  # the prompt enters by the hash of its text; the operators are not asked
+        if model is not None:  # the prompts enter by the hash of their texts
+            prompts = model.pop("prompts")
             del model["prompt"]
-            document["propose"] = {"llm": model}
+            if len(prompts) > 1:
+                model["prompts"] = {prompt_name(key): share for key, share in prompts.items()}
+            document["propose"]["llm"] = model
+        if OPERATORS not in arms_of(self):
+            del document["propose"]["operators"]  # they are not asked
         return document
 
     def physics_key(self, **provenance: str) -> str:
@@ -192,15 +214,7 @@ def with_overrides(data: dict[str, Any], overrides: Mapping[str, Any]) -> dict[s
     """
     for dotted, value in overrides.items():
         _set(data, dotted, value)
-    _make_absolute(data.get("reference"), names_entries_file)
-    _make_absolute(data.get("seeds"), lambda source: source not in BUILT_IN)
-    others = data.get("opinions")
-    for section in (data.get("potential"), *(others if isinstance(others, list | tuple) else ())):
-        for key in ("weights", "python"):
-            _make_absolute(section, bool, key)
-    propose = data.get("propose")
-    if isinstance(propose, dict):
-        _make_absolute(propose.get("llm"), lambda prompt: prompt.endswith(".md"), "prompt")
+    make_paths_absolute(data)
     return data
 
 
@@ -221,18 +235,11 @@ def parse_config(data: Mapping[str, Any], origin: str = "config") -> SearchConfi
         ) from error
 
 
-def names_entries_file(source: str) -> bool:
-    """Return whether a reference is given by path: with a directory separator or a suffix of entries; else by name."""
-    name = source.lower()
-    for packed in _PACKED:
-        name = name.removesuffix(packed)
-    return "/" in source or os.sep in source or name.endswith(_ENTRIES)
-
-
-def _make_absolute(section: Any, is_path: Callable[[str], bool], key: str = "source") -> None:
-    # jobs may run in another folder than the one the path was given in
-    if isinstance(section, dict) and isinstance(path := section.get(key), str) and is_path(path):
-        section[key] = str(Path(path).expanduser().absolute())
+def _drop_defaults(document: dict[str, Any], keys: Iterable[str], section: Any) -> None:
+    fields = type(section).model_fields
+    for key in keys:
+        if getattr(section, key) == fields[key].default:
+            del document[key]
 
 
 def _explain(item: Any) -> str:

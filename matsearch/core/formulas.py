@@ -14,6 +14,17 @@ def reduced_formulas(formulas: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted({_composition(formula).reduced_formula for formula in formulas}))
 
 
+def elements_of(formulas: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the elements of formulas, sorted, each once.
+
+    Raises
+    ------
+    ValueError
+        Naming what is no formula.
+    """
+    return tuple(sorted({element.symbol for formula in formulas for element in _composition(formula)}))
+
+
 def check_formula(formula: str, elements: tuple[str, ...], max_atoms: int) -> None:
     """Refuse a formula that a search of these elements and cells cannot reach.
 

@@ -18,6 +18,12 @@ class LanguageModelSection(Section):
         str | None,
         Field(description="Name or file of a prompt. Null: csp where formulas are given, else csg."),
     ] = None
+    prompts: Annotated[
+        dict[str, Annotated[float, Field(gt=0)]],
+        Field(
+            description="Several prompts with their relative shares, e.g. {csg: 2, mutate: 1}, in place of one."
+        ),
+    ] = {}
     language: Annotated[
         LanguageName, Field(description="How crystals are written, in the prompt and in the reply.")
     ] = "poscar"

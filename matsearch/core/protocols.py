@@ -8,62 +8,14 @@ from pymatgen.core import Composition
 from matsearch.core.campaign import CampaignRecord, CampaignState, CandidateQuery, Changes, WorkSummary
 from matsearch.core.labels import Labels
 from matsearch.core.model import Record
-from matsearch.core.records import Candidate, Frame, HullPlacement, Parent
+from matsearch.core.records import Candidate, Frame, HullPlacement
+from matsearch.core.slots import Slot
 from matsearch.core.structures import StructureField
 from matsearch.core.verdict import Verdict
 
 if TYPE_CHECKING:
     from ase import Atoms
     from ase.calculators.calculator import Calculator
-
-
-class Limits(Record):
-    """What a proposal must keep to.
-
-    Attributes
-    ----------
-    elements : tuple of str
-        Allowed elements, sorted.
-    max_atoms : int
-        In the proposed cell.
-    formulas : tuple of str
-        Reduced formulas; empty where any composition of the elements will do.
-    """
-
-    elements: tuple[str, ...]
-    max_atoms: int
-    formulas: tuple[str, ...] = ()
-
-    def allow(self, composition: Composition) -> bool:
-        """Return whether a cell of this composition keeps to elements, size and formulas."""
-        symbols = {element.symbol for element in composition.elements}
-        asked = not self.formulas or composition.reduced_formula in self.formulas
-        return asked and symbols <= set(self.elements) and composition.num_atoms <= self.max_atoms
-
-    def ask_for(self, composition: Composition) -> bool:
-        """Return whether a proposer should offer it: what is allowed, but no pure element among several unasked."""
-        alone = bool(composition.is_element) and len(self.elements) > 1 and not self.formulas
-        return self.allow(composition) and not alone
-
-
-class Slot(Record):
-    """One request to a proposer: everything its answer may depend on.
-
-    Attributes
-    ----------
-    parents : tuple of Parent
-        What to build on; empty where a search begins with templates alone.
-    templates : tuple of Parent
-        Known crystals of any chemistry whose pattern may be borrowed.
-    """
-
-    campaign_id: str
-    generation: int
-    slot: int
-    seed: int
-    parents: tuple[Parent, ...]
-    templates: tuple[Parent, ...] = ()
-    limits: Limits
 
 
 @runtime_checkable
@@ -212,13 +164,13 @@ class ReferenceHull(Protocol):
 
 @runtime_checkable
 class PropertyEvaluator(Protocol):
-    """One objective value beyond stability. Total: keeps length, order and ids."""
+    """One objective value beyond stability. Total: keeps length, order and ids; ends no candidate."""
 
     name: str
     unit: str
 
     def evaluate(self, batch: Sequence[Candidate]) -> list[Candidate]:
-        """Return the batch with ``properties[name]`` set, or a verdict, on each living candidate."""
+        """Return the batch with ``properties[name]`` on each living candidate of which it can be known."""
         ...
 
 

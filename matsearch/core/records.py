@@ -256,12 +256,27 @@ class Candidate(Record):
 
 
 class Parent(Record):
-    """What a proposer is given to build on: a scored candidate or a known phase."""
+    """What a proposer is given to build on: a scored candidate or a known phase.
+
+    Attributes
+    ----------
+    energy_above_hull : float or None
+        In eV/atom; None where it was not computed.
+    decomposition : dict of str to float
+        As in :class:`HullPlacement`.
+    properties : dict of str to PropertyValue
+        The other objectives.
+    island : int or None
+        The population it breeds in; None is any.
+    """
 
     parent_id: str
     structure: StructureField
     roots: tuple[str, ...] = ()
     energy_above_hull: float | None = None
+    decomposition: dict[str, float] = {}
+    properties: dict[str, PropertyValue] = {}
+    island: int | None = None
 
 
 class Frame(Record):

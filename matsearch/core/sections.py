@@ -4,42 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from matsearch.core.formulas import check_formula, reduced_formulas
-from matsearch.core.language_model import CallsSection, LanguageModelSection
+from matsearch.core.language_model import CallsSection
 from matsearch.core.potential_rules import IMPORT_PATH, VERSION, check_potential, known_elements, known_scheme
 from matsearch.core.section import Section
-
-MAX_ATOMS = 500
-"""Of a cell; larger ones are refused."""
-
-
-class SystemSection(Section):
-    """The chemistry searched."""
-
-    elements: Annotated[
-        tuple[str, ...], Field(min_length=1, description="Element symbols, e.g. [Li, Fe, P, O].")
-    ]
-    max_atoms: Annotated[int, Field(ge=1, le=MAX_ATOMS, description="Largest proposed cell, in atoms.")] = 20
-    formulas: Annotated[
-        tuple[str, ...],
-        Field(description="Only these compositions, e.g. [LiFePO4]: structure prediction. Empty: any."),
-    ] = ()
-
-    @field_validator("elements")
-    @classmethod
-    def _known_and_sorted(cls, symbols: tuple[str, ...]) -> tuple[str, ...]:
-        return known_elements(symbols)
-
-    @field_validator("formulas")
-    @classmethod
-    def _reduced_and_sorted(cls, formulas: tuple[str, ...]) -> tuple[str, ...]:
-        return reduced_formulas(formulas)
-
-    @model_validator(mode="after")
-    def _formulas_of_the_elements(self) -> "SystemSection":
-        for formula in self.formulas:
-            check_formula(formula, self.elements, self.max_atoms)
-        return self
 
 
 class PotentialSection(Section):
@@ -189,6 +156,12 @@ class SeedSection(Section):
         str,
         Field(description="'embedded' (known crystals of the system), or a folder or file of CIF/POSCAR."),
     ] = "embedded"
+    score: Annotated[
+        bool,
+        Field(
+            description="Relax and place the seeds first: then prompts and selection know how stable they are."
+        ),
+    ] = False
     templates: Annotated[
         bool, Field(description="Substitution may borrow patterns of other chemistries.")
     ] = True
@@ -201,87 +174,6 @@ class SeedSection(Section):
             description="Ids of embedded phases left out with all their isotypes, whatever their elements."
         ),
     ] = ()
-
-
-OperatorName = Literal[
-    "substitution",
-    "decoration",
-    "heredity",
-    "strain",
-    "rattle",
-    "permutation",
-    "vacancy",
-    "insertion",
-    "supercell",
-    "random_symmetric",
-]
-
-
-class ProposeSection(Section):
-    """Who proposes."""
-
-    operators: Annotated[
-        dict[OperatorName, Annotated[float, Field(ge=0)]],
-        Field(description="Relative share of each operator. `docs/operators.md` says what each does."),
-    ] = {
-        "substitution": 0.2,
-        "decoration": 0.15,
-        "heredity": 0.1,
-        "permutation": 0.1,
-        "vacancy": 0.1,
-        "insertion": 0.1,
-        "supercell": 0.15,
-        "random_symmetric": 0.1,
-    }
-    llm: Annotated[
-        LanguageModelSection | None,
-        Field(description="A language model that makes all proposals. Null: the operators do."),
-    ] = None
-
-    @field_validator("operators")
-    @classmethod
-    def _some_share(cls, shares: dict[str, float]) -> dict[str, float]:
-        if sum(shares.values()) <= 0:
-            raise ValueError("at least one operator needs a share above 0")
-        return shares
-
-
-class PopulationSection(Section):
-    """Sizes of a generation."""
-
-    proposals: Annotated[int, Field(ge=1, description="Crystals asked for in a generation.")] = 20
-    parents: Annotated[int, Field(ge=1, description="Survivors that the next generation builds on.")] = 10
-
-
-class SelectionSection(Section):
-    """Which of the scored crystals become parents, beyond the order of the objectives."""
-
-    polymorphs: Annotated[int, Field(ge=1, description="Parents of one reduced formula, at most.")] = 3
-    element_caps: Annotated[
-        dict[str, Annotated[float, Field(gt=0, le=1)]],
-        Field(description="Largest share of the parents that hold an element, e.g. {Pt: 0.2}."),
-    ] = {}
-    diversity: Annotated[
-        float,
-        Field(
-            ge=0,
-            le=1,
-            description="Share of the parents taken for being unlike the others in chemistry and structure.",
-        ),
-    ] = 0.3
-    stagnation: Annotated[
-        int | None,
-        Field(
-            ge=1,
-            description="Generations without a better best before a restart from seeds; null: no restart.",
-        ),
-    ] = 5
-
-    @field_validator("element_caps")
-    @classmethod
-    def _known_elements(cls, caps: dict[str, float]) -> dict[str, float]:
-        known_elements(tuple(caps))
-        return caps
 
 
 class BudgetSection(Section):
@@ -298,15 +190,6 @@ class BudgetSection(Section):
     cost: Annotated[
         float | None, Field(gt=0, description="USD, by execution.calls' prices; null: no limit.")
     ] = None
-
-
-class Objective(Section):
-    """One quantity to optimise, in order of importance."""
-
-    name: Annotated[str, Field(description="energy_above_hull, or a property by name.")] = "energy_above_hull"
-    direction: Annotated[Literal["minimize", "maximize"], Field(description="Which way is better.")] = (
-        "minimize"
-    )
 
 
 class ExecutionSection(Section):

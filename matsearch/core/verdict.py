@@ -57,6 +57,8 @@ class FailureKind(StrEnum):
     BAD_SYMMETRY = "bad_symmetry"
     AMBIGUOUS = "ambiguous"
     SURPLUS = "surplus"
+    OUTSIDE_LIMITS = "outside_limits"
+    NO_PROPERTY = "no_property"
 
 
 TRANSIENT = frozenset({FailureKind.TIME_OUT, FailureKind.OUT_OF_MEMORY, FailureKind.WORKER_DIED})

@@ -20,6 +20,9 @@ from pymatgen.core import Composition, Element
 
 ChargeBalance = Literal["yes", "no", "not applicable"]
 
+ListedStates = tuple[tuple[str, tuple[int, ...]], ...]
+"""Elements and the states (e) that they may have."""
+
 ANION_FORMERS = frozenset(("N", "O", "F", "S", "Cl", "Se", "Br", "Te", "I"))
 """Elements whose compounds are judged.
 
@@ -109,14 +112,41 @@ def charge_balance(composition: Composition) -> ChargeBalance:
     str
         ``not applicable`` for a pure element and for a composition without any of ``ANION_FORMERS``.
     """
-    elements = composition.element_composition
-    amounts = {str(e.symbol): Fraction(n).limit_denominator(1000) for e, n in elements.items()}
-    if len(amounts) < 2 or ANION_FORMERS.isdisjoint(amounts):
+    counts = _whole_counts(composition)
+    if len(counts) < 2 or ANION_FORMERS.isdisjoint(symbol for symbol, _ in counts):
         return "not applicable"
-    scale = lcm(*(n.denominator for n in amounts.values()))
-    counts = {symbol: int(n * scale) for symbol, n in amounts.items()}
-    common = gcd(*counts.values())
-    return "yes" if _balanced(tuple(sorted((s, n // common) for s, n in counts.items()))) else "no"
+    return "yes" if _balanced(counts) else "no"
+
+
+def balances_with(composition: Composition, listed: ListedStates) -> bool:
+    """Return whether charges sum to zero where some elements have no other states than those listed.
+
+    The other elements have their known ones. Any composition is judged, with an anion former or without. An element's
+    listed states of one sign may mix (Fe3O4 with Fe 2 and 3), those of different signs not.
+
+    Parameters
+    ----------
+    composition : Composition
+        Of a formula or a cell; whole or fractional amounts.
+    listed : tuple of (str, tuple of int)
+        Elements and their states in e; those of elements that the composition has not say nothing.
+    """
+    return _balanced(_whole_counts(composition), listed)
+
+
+def may_balance(symbol: str, listed: ListedStates, partners: Iterable[str]) -> bool:
+    """Return whether an element with listed states can be in a neutral crystal at all, with some of the partners."""
+    states = dict(listed)
+    own = states[symbol]
+    others = [
+        state
+        for partner in partners
+        if partner != symbol
+        for each in (_mixed(states[partner]) if partner in states else known_states(partner, frozenset()))
+        for state in each
+    ]
+    lowest, highest = min(others, default=0), max(others, default=0)
+    return 0 in own or (min(own) < 0 < highest) or (lowest < 0 < max(own))
 
 
 def known_states(symbol: str, partners: frozenset[str]) -> tuple[States, ...]:
@@ -129,13 +159,27 @@ def known_states(symbol: str, partners: frozenset[str]) -> tuple[States, ...]:
     return states
 
 
+def _whole_counts(composition: Composition) -> tuple[tuple[str, int], ...]:
+    """Return the elements, sorted, with the smallest whole numbers in proportion to their amounts."""
+    elements = composition.element_composition
+    amounts = {str(e.symbol): Fraction(n).limit_denominator(1000) for e, n in elements.items()}
+    scale = lcm(*(n.denominator for n in amounts.values()))
+    counts = {symbol: int(n * scale) for symbol, n in amounts.items()}
+    common = gcd(*counts.values())
+    return tuple(sorted((symbol, n // common) for symbol, n in counts.items()))
+
+
+def _mixed(states: Iterable[int]) -> tuple[States, ...]:
+    """Return the means that atoms of these states may have: an interval for each sign."""
+    signs = ([s for s in states if s < 0], [s for s in states if s == 0], [s for s in states if s > 0])
+    return tuple(States(Fraction(min(of)), Fraction(max(of))) for of in signs if of)
+
+
 @lru_cache(maxsize=4096)
-def _balanced(counts: tuple[tuple[str, int], ...]) -> bool:
-    symbols = frozenset(symbol for symbol, _ in counts)
-    ranges = [
-        [(int(n * _PARTS * low), int(n * _PARTS * high)) for low, high in known_states(s, symbols - {s})]
-        for s, n in counts
-    ]
+def _balanced(counts: tuple[tuple[str, int], ...], listed: ListedStates = ()) -> bool:
+    symbols, own = frozenset(symbol for symbol, _ in counts), dict(listed)
+    states = {s: _mixed(own[s]) if s in own else known_states(s, symbols - {s}) for s in symbols}
+    ranges = [[(int(n * _PARTS * low), int(n * _PARTS * high)) for low, high in states[s]] for s, n in counts]
     # wide ones first: their sums overlap, and few are left
     ranges.sort(key=lambda each: (len(each), min(low - high for low, high in each)))
     sums = [(0, 0)]

@@ -7,13 +7,14 @@ from pymatgen.core import Structure
 
 from matsearch.core.boundary import contained
 from matsearch.core.config import SanitySection
-from matsearch.core.protocols import Limits
 from matsearch.core.records import Candidate
+from matsearch.core.slots import Limits
 from matsearch.core.verdict import FailureKind, Verdict
 from matsearch.crystal.balance import charge_balance
 from matsearch.crystal.canonical import structure_key
 from matsearch.crystal.limits import covalent_radius
 from matsearch.crystal.network import CONTACT_MARGIN, contact_dimensions
+from matsearch.crystal.scope import Fault, composition_fault, spacegroup_fault
 
 STAGE = "parse"
 
@@ -55,23 +56,14 @@ def find_fault(structure: Structure, limits: Limits, rules: SanitySection) -> Ve
         or _check_distances(structure, rules)
         or _check_periodicity(structure)
         or _check_charges(structure, rules)
+        or _of_fault(spacegroup_fault(structure, limits))
     )
 
 
 def _check_composition(structure: Structure, limits: Limits) -> Verdict | None:
     if not structure.is_ordered:
         return _verdict(FailureKind.DISORDERED, f"{structure.composition.formula} has partly occupied sites")
-    if len(structure) > limits.max_atoms:
-        return _verdict(FailureKind.TOO_MANY_SITES, f"{len(structure)} sites, over {limits.max_atoms}")
-    strangers = {e.symbol for e in structure.composition.elements} - set(limits.elements)
-    if strangers:
-        return _verdict(
-            FailureKind.ELEMENT_NOT_ALLOWED, f"{', '.join(sorted(strangers))} not in the search's elements"
-        )
-    formula = structure.composition.reduced_formula
-    if limits.formulas and formula not in limits.formulas:
-        return _verdict(FailureKind.FORMULA_NOT_ASKED, f"{formula}, not {' or '.join(limits.formulas)}")
-    return None
+    return _of_fault(composition_fault(structure.composition, limits))
 
 
 def _check_lattice(structure: Structure) -> Verdict | None:
@@ -133,6 +125,10 @@ def _check_charges(structure: Structure, rules: SanitySection) -> Verdict | None
     return _verdict(
         FailureKind.CHARGE_UNBALANCED, f"{formula}: no known oxidation states of its elements sum to zero"
     )
+
+
+def _of_fault(fault: Fault | None) -> Verdict | None:
+    return _verdict(fault.kind, fault.detail) if fault else None
 
 
 def _verdict(kind: FailureKind, detail: str) -> Verdict:

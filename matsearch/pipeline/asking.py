@@ -11,7 +11,7 @@ from matsearch.core.config import SearchConfig
 from matsearch.core.errors import LanguageModelError
 from matsearch.core.faults import boundary
 from matsearch.core.progress import report
-from matsearch.core.protocols import Repository, Slot
+from matsearch.core.protocols import Repository
 from matsearch.core.records import Candidate
 from matsearch.core.verdict import FailureKind
 from matsearch.parse.reply.candidates import candidates_of
@@ -19,15 +19,19 @@ from matsearch.parse.reply.reader import ReplyReader
 from matsearch.pipeline.allowance import Allowance
 from matsearch.pipeline.ledger import Ledger
 from matsearch.propose.llm.client import Client
-from matsearch.propose.llm.requests import Requests
 
 _clients: dict[tuple[Hashable, ...], Client] = {}
 
 
 def ask_generation(
-    slots: Sequence[Slot], requests: Requests, config: SearchConfig, repository: Repository
+    asked: Sequence[CallRequest], config: SearchConfig, repository: Repository
 ) -> list[Candidate]:
-    """Return the candidates of a generation's slots; calls that were answered before are not made again.
+    """Return the candidates of a generation's requests; calls that were answered before are not made again.
+
+    Parameters
+    ----------
+    asked : sequence of CallRequest
+        At least one, all of one generation of one campaign.
 
     Raises
     ------
@@ -36,8 +40,7 @@ def ask_generation(
     LanguageModelError
         If the endpoint, key, model or prompt cannot be used, or no call of the generation was answered.
     """
-    ledger = Ledger(repository, slots[0].campaign_id)
-    asked = [requests.request(slot, n) for slot, n in zip(slots, config.crystals_by_slot(), strict=True)]
+    ledger = Ledger(repository, asked[0].campaign_id)
     calls = {request.slot: call for request in asked if (call := ledger.answer(request))}
     missing = [request for request in asked if request.slot not in calls]
     if missing:

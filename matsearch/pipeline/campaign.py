@@ -6,11 +6,14 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from matsearch.core.campaign import CampaignRecord, CampaignState
-from matsearch.core.config import SearchConfig
+from matsearch.core.config import SearchConfig, parse_config
 from matsearch.core.faults import boundary
 from matsearch.core.keys import content_key
 from matsearch.core.protocols import Potential, Repository
+from matsearch.core.records import Parent
 from matsearch.pipeline.opinions import opinions_key
+from matsearch.pipeline.parents import first_parents
+from matsearch.pipeline.pool import scores_seeds
 from matsearch.pipeline.tools import Tools, build_tools
 
 PACKAGES = ("matsearch", "pymatgen", "ase", "chgnet", "torch", "numpy", "jobflow")
@@ -45,16 +48,26 @@ def campaign_id(config: SearchConfig, tools: Tools) -> str:
         hull=content_key("hull/1", [hull.sha256, hull.scheme_id, hull.corrections, hull.complete]),
         seeds=tools.beginning.key,
         **others,
-        **({"prompt": tools.requests.sha256} if tools.requests else {}),
+        **_prompts(tools),
     )
     return f"{config.name}-{key[:8]}"
 
 
+def _prompts(tools: Tools) -> dict[str, str]:
+    hashes = {name: requests.sha256 for name, requests in tools.requests.items()}
+    if len(hashes) == 1:
+        return {"prompt": next(iter(hashes.values()))}
+    return {"prompts": content_key("prompts-by-name/1", hashes)} if hashes else {}
+
+
 def changed_settings(config: SearchConfig, other: CampaignRecord) -> list[str]:
     """Return the dotted keys in which a stored campaign's physics differ from a configuration's."""
-    asked = config.model_dump(mode="json", include={"opinions"})
-    mine, theirs = _flat(config.physics() | asked), _flat({"opinions": []} | other.config)
-    return sorted(key for key in mine.keys() | theirs.keys() if key in mine and mine[key] != theirs.get(key))
+    mine, theirs = (_flat(_asked(c)) for c in (config, parse_config(other.config)))
+    return sorted(key for key in mine.keys() | theirs.keys() if mine.get(key) != theirs.get(key))
+
+
+def _asked(config: SearchConfig) -> dict[str, Any]:
+    return config.physics() | config.model_dump(mode="json", include={"opinions"})
 
 
 def similar_campaigns(config: SearchConfig, repository: Repository) -> list[str]:
@@ -87,15 +100,24 @@ def _new_record(config: SearchConfig, tools: Tools) -> CampaignRecord:
             **_language_model(config, tools),
         },
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        state=CampaignState(campaign_id=identity, parents=tools.beginning.seeds),
+        state=CampaignState(campaign_id=identity, parents=_parents(config, tools)),
     )
 
 
+def _parents(config: SearchConfig, tools: Tools) -> tuple[Parent, ...]:
+    # seeds are scored by the first plan, which may take long
+    return () if scores_seeds(config) else first_parents(tools)
+
+
 def _language_model(config: SearchConfig, tools: Tools) -> dict[str, Any]:
-    model, requests = config.propose.llm, tools.requests
-    if model is None or requests is None:
+    model, requests = config.propose.llm, list(tools.requests.values())
+    if model is None:
         return {}
-    asked = {"model": model.model, "prompt": requests.prompt_id, "prompt_sha256": requests.sha256}
+    asked: dict[str, Any] = {"model": model.model}
+    if len(requests) == 1:
+        asked |= {"prompt": requests[0].prompt_id, "prompt_sha256": requests[0].sha256}
+    else:
+        asked["prompts"] = {made.prompt_id: made.sha256 for made in requests}
     return {"language_model": asked | {"openai": installed_version("openai")}}
 
 

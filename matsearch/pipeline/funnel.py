@@ -10,6 +10,7 @@ from matsearch.core.model import Record
 from matsearch.core.records import Candidate
 from matsearch.core.thresholds import METASTABLE, NEAR_STABLE, earns_no_reward
 from matsearch.core.verdict import UNANSWERED, FailureKind
+from matsearch.pipeline.portfolio import slots_of
 
 _EMBEDDED = re.compile(r"embedded-v\d+")
 """Names of the embedded set's versions; no set of the library may have one."""
@@ -97,8 +98,10 @@ def _replied(record: CampaignRecord, candidates: Sequence[Candidate]) -> int:
     }
     if not record.config.get("propose", {}).get("llm"):
         return len(answered)
-    crystals = parse_config(record.config).crystals_by_slot()
-    return sum(crystals[slot] for _, slot in answered)
+    config, history = parse_config(record.config), record.state.history
+    begun = {generation for generation, _ in answered}
+    plans = {generation: slots_of(config, history, generation) for generation in begun}
+    return sum(plans[generation][slot].crystals for generation, slot in answered)
 
 
 def _is_surplus(candidate: Candidate) -> bool:

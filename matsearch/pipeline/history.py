@@ -18,11 +18,11 @@ from matsearch.export.report.numbers import (
     VerdictCount,
 )
 from matsearch.pipeline.funnel import believed_scored, distinct_scored
+from matsearch.pipeline.rates import per_100
 
 MOST_ANCESTORS = 30
 """Listed of one line."""
 
-_CONFIDENCE = 0.95
 _RELAX = "relax"
 
 
@@ -40,15 +40,15 @@ def count_verdicts(candidates: Sequence[Candidate]) -> list[VerdictCount]:
 
 def count_generations(record: CampaignRecord, candidates: Sequence[Candidate]) -> list[GenerationNumbers]:
     """Return the numbers of each generation begun, in order."""
-    restarted = {summary.generation for summary in record.state.history if summary.restarted}
-    begun = {c.generation for c in candidates} | {summary.generation for summary in record.state.history}
+    summaries = {summary.generation: summary for summary in record.state.history}
+    begun = {c.generation for c in candidates} | set(summaries)
     proposed = Counter(c.generation for c in candidates if c.structure is not None)
     born: dict[int, list[float]] = {generation: [] for generation in begun}
     for candidate in believed_scored(candidates):
         born[candidate.generation].append(_above_hull(candidate))
     numbers, so_far = [], list[float]()
     for generation in sorted(begun):
-        energies = born[generation]
+        energies, ended = born[generation], summaries.get(generation)
         so_far += energies
         numbers.append(
             GenerationNumbers(
@@ -60,7 +60,9 @@ def count_generations(record: CampaignRecord, candidates: Sequence[Candidate]) -
                 median=statistics.median(energies) if energies else None,
                 metastable=_metastable(energies),
                 metastable_so_far=_metastable(so_far),
-                restarted=generation in restarted,
+                restarted=bool(ended and ended.restarted),
+                hypervolume=ended.hypervolume if ended else None,
+                arms=ended.arms if ended else (),
             )
         )
     return numbers
@@ -130,7 +132,7 @@ def _operator(operator: str, made: Sequence[Candidate]) -> OperatorNumbers:
     found = [c for c in believed_scored(made) if not _is_own_root(c)]
     energies = [_above_hull(c) for c in found]
     hits = {_cell(c) for c in found if _above_hull(c) < METASTABLE}
-    rate, low, high = _per_100(len(hits), len(cells))
+    rate, low, high = per_100(len(hits), len(cells))
     return OperatorNumbers(
         operator=operator,
         proposed=len(made),
@@ -143,15 +145,6 @@ def _operator(operator: str, made: Sequence[Candidate]) -> OperatorNumbers:
         per_100_high=high,
         best=min(energies, default=None),
     )
-
-
-def _per_100(hits: int, trials: int) -> tuple[float, float, float] | tuple[None, None, None]:
-    if not trials:
-        return None, None, None
-    from scipy.stats import binomtest
-
-    interval = binomtest(hits, trials).proportion_ci(_CONFIDENCE, method="wilson")
-    return 100 * hits / trials, 100 * float(interval.low), 100 * float(interval.high)
 
 
 def _was_relaxed(candidate: Candidate) -> bool:

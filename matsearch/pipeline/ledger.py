@@ -43,12 +43,23 @@ class Ledger:
 
     def entries(self) -> list[CallEntry]:
         """Return the lines of the ledger by generation and slot."""
-        found = self._repository.list_calls(self._prefix)
-        return [_read(CallEntry, row, found[row]) for row in sorted(found)]
+        return self._entries(self._prefix)
 
     def usage(self) -> Usage:
         """Return what all calls came to."""
         return usage_of(self.entries())
+
+    def costs(self, generation: int) -> dict[int, float]:
+        """Return what the answers of a generation cost by slot, in USD, whoever paid them; unknown ones are left out.
+
+        What another campaign paid counts too, so that the same answers mean the same to a bandit.
+        """
+        entries = self._entries(f"{self._prefix}{generation:06d}/")
+        return {e.slot: e.cost for e in entries if e.answered and e.cost is not None}
+
+    def _entries(self, prefix: str) -> list[CallEntry]:
+        found = self._repository.list_calls(prefix)
+        return [_read(CallEntry, row, found[row]) for row in sorted(found)]
 
     def _write_down(self, request: CallRequest, call: Call) -> CallEntry:
         entry = call.entry(request)

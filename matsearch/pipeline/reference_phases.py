@@ -8,10 +8,11 @@ from itertools import chain, combinations
 from pymatgen.core import Structure
 
 from matsearch.core.errors import InputError
-from matsearch.core.protocols import Limits
+from matsearch.core.slots import Limits
 from matsearch.crystal.known import EmbeddedPhase, embedded_set
 from matsearch.crystal.limits import electronegativity, usual_volume
 from matsearch.crystal.matching import nearly_same
+from matsearch.crystal.scope import allows
 
 ALL = "all"
 """Stands for every prototype of the embedded set."""
@@ -132,5 +133,5 @@ def _with_elements(pattern: Structure, limits: Limits) -> Iterator[Structure]:
         crystal = pattern.copy()
         crystal.replace_species(dict(zip(old, chosen, strict=True)))
         crystal.scale_lattice(usual_volume(site.specie.symbol for site in crystal))
-        if limits.allow(crystal.composition):
+        if allows(limits, crystal.composition):
             yield crystal

@@ -1,16 +1,19 @@
 """A campaign as its user reads it: ranked crystals, funnel, table."""
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from matsearch.core.campaign import CampaignRecord, CandidateQuery
-from matsearch.core.config import parse_config
+from matsearch.core.config import SearchConfig, parse_config
 from matsearch.core.protocols import Repository
 from matsearch.core.records import Candidate
+from matsearch.core.selection_sections import Objective
 from matsearch.core.thresholds import NO_REWARD_FLAGS, earns_no_reward
 from matsearch.crystal.ions import ion_summary, moment_summary
+from matsearch.pipeline.fronts import keeps_constraints, rank_fronts
 from matsearch.pipeline.funnel import Funnel, count_funnel, distinct_scored
 from matsearch.select.best import BestSelector
 
@@ -40,10 +43,36 @@ class SearchResult:
 
     @cached_property
     def ranked(self) -> tuple[Candidate, ...]:
-        """Distinct scored crystals, best first, those that earn no reward last."""
-        selector = BestSelector(parse_config(self.record.config).objectives)
-        distinct = distinct_scored(self.candidates)
-        return tuple(sorted(distinct, key=lambda c: (earns_no_reward(c.flags), *selector.rank(c))))
+        """Distinct scored crystals, best first, those that earn no reward last.
+
+        By the objectives in their order, ties by the next; with several and the scheme ``pareto`` by front first.
+        """
+        selector, by_front = BestSelector(self._objectives), self._config.selection.scheme == "pareto"
+        fronts = self._fronts if by_front else {}
+        return tuple(
+            sorted(
+                distinct_scored(self.candidates),
+                key=lambda c: (
+                    earns_no_reward(c.flags),
+                    fronts.get(c.candidate_id, math.inf),
+                    *selector.rank(c),
+                ),
+            )
+        )
+
+    @cached_property
+    def _config(self) -> SearchConfig:
+        return parse_config(self.record.config)
+
+    @property
+    def _objectives(self) -> tuple[Objective, ...]:
+        return self._config.objectives
+
+    @cached_property
+    def _fronts(self) -> dict[str, int]:
+        """Fronts by candidate id, from 1; none with one objective."""
+        several = len(self._objectives) > 1
+        return rank_fronts(distinct_scored(self.candidates), self._objectives) if several else {}
 
     @cached_property
     def flag_counts(self) -> dict[str, int]:
@@ -56,18 +85,24 @@ class SearchResult:
 
         Prototype, nearest known crystal and charge balance are columns where any candidate of the campaign has them (not
         in campaigns of older versions), ions and moments where any candidate of the campaign was asked for its charges, the uncertainty of
-        the energy above hull (eV/atom) where it asks other potentials.
+        the energy above hull (eV/atom) where it asks other potentials, the front where it has several objectives.
         """
         asked_others = bool(self.record.config.get("opinions"))
         are_named = any(candidate.nearest_known is not None for candidate in self.candidates)
         asked_charges = any(candidate.oxidation_states is not None for candidate in self.candidates)
         return [
             row(i, candidate)
+            | (self._front_column(candidate) if len(self._objectives) > 1 else {})
             | (kind_columns(candidate) if are_named else {})
             | (uncertainty_column(candidate) if asked_others else {})
             | (charge_columns(candidate) if asked_charges else {})
             for i, candidate in enumerate(self.ranked[:n], start=1)
         ]
+
+    def _front_column(self, candidate: Candidate) -> dict[str, int | None]:
+        """Return the front, from 1; None for a crystal that is flagged or breaks a hard constraint."""
+        keeps = keeps_constraints(candidate, self._objectives)
+        return {"front": self._fronts.get(candidate.candidate_id) if keeps else None}
 
     def to_dataframe(self) -> "DataFrame":
         """Return the ranked table as a pandas DataFrame."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pymatgen.core import Composition, Structure
 
+from matsearch.core.arms import OPERATORS, arms_of
 from matsearch.core.config import SearchConfig, SeedSection
 from matsearch.core.errors import ConfigError, InputError
 from matsearch.core.keys import content_key
@@ -148,7 +149,10 @@ def _borrows(config: SearchConfig) -> bool:
 def _require_beginning(
     config: SearchConfig, seeds: tuple[Parent, ...], templates: tuple[Parent, ...]
 ) -> None:
-    if seeds or templates or config.propose.operators.get("random_symmetric", 0.0) > 0:
+    from_nothing = config.propose.operators.get("random_symmetric", 0.0) > 0 or set(arms_of(config)) != {
+        OPERATORS
+    }
+    if seeds or templates or from_nothing:
         return
     raise InputError(
         f"no parents: no seed of {config.seeds.source!r} is made of {', '.join(config.system.elements)} "

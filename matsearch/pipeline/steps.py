@@ -2,20 +2,24 @@
 
 from collections.abc import Sequence
 
-from matsearch.core.boundary import contained
 from matsearch.core.campaign import CampaignState, CandidateQuery
 from matsearch.core.errors import InternalErrorRateError
 from matsearch.core.faults import boundary
 from matsearch.core.progress import report
-from matsearch.core.protocols import Repository, ResultCache, Slot
+from matsearch.core.protocols import Repository, ResultCache
 from matsearch.core.records import Candidate
-from matsearch.core.verdict import FailureKind, Verdict
+from matsearch.core.verdict import FailureKind
 from matsearch.hull.stage import place
 from matsearch.parse.sanity import check_sanity
 from matsearch.pipeline.aims import aims_of
-from matsearch.pipeline.asking import ask_generation
 from matsearch.pipeline.knowledge import mark_all
+from matsearch.pipeline.ledger import Ledger
+from matsearch.pipeline.measuring import measure
 from matsearch.pipeline.opinions import ask_others
+from matsearch.pipeline.pool import scored_seeds, scores_seeds, with_first_parents
+from matsearch.pipeline.portfolio import slots_of
+from matsearch.pipeline.proposing import propose_generation
+from matsearch.pipeline.scope import outside_limits
 from matsearch.pipeline.succession import next_state
 from matsearch.pipeline.tools import Tools
 from matsearch.properties.charges import with_charges
@@ -33,16 +37,13 @@ def plan(state: CampaignState, tools: Tools, repository: Repository) -> list[Can
     BudgetSpentError, LanguageModelError
         If a language model cannot be asked any more, or at all; what it answered is kept.
     """
+    state = with_first_parents(state, tools, repository)
     query = CandidateQuery(campaign_id=state.campaign_id, generation=state.generation)
     committed = repository.query_candidates(query)
-    n_slots = len(tools.config.crystals_by_slot())
+    n_slots = len(slots_of(tools.config, state.history, state.generation))
     if len({c.slot for c in committed}) == n_slots:
         return [as_proposed(candidate) for candidate in committed]
-    slots = [_slot(state, tools, number) for number in range(n_slots)]
-    if tools.requests is None:
-        proposals = [candidate for slot in slots for candidate in _propose(slot, tools)]
-    else:
-        proposals = ask_generation(slots, tools.requests, tools.config, repository)
+    proposals = propose_generation(state, tools, repository)
     repository.put_candidates(proposals)
     boundary("proposed")
     report("proposed", generation=state.generation, n=len(proposals))
@@ -62,10 +63,10 @@ def screen(batch: Sequence[Candidate], tools: Tools, cache: ResultCache, owner: 
     engine = get_engine(config.potential, config.execution, tools.potential.info.sha256)
     aims = aims_of(screened, tools)
     screened = relax(screened, tools.potential.info, config.relax, engine, cache, owner, aims)
+    screened = outside_limits(screened, tools.limits)
     screened = place(screened, tools.hull, tools.potential.info.elements)
     screened = ask_others(screened, tools, cache, owner)
-    for evaluator in tools.evaluators:
-        screened = evaluator.evaluate(screened)
+    screened = measure(screened, tools, cache, owner)
     screened = with_charges(screened)
     boundary("screened")
     return screened
@@ -89,32 +90,13 @@ def advance(
     marked = mark_all(screened, [c for c in earlier if c.duplicate_of is None], tools)
     repository.put_candidates(marked)
     boundary("candidates-committed")
-    following = next_state(state, marked, earlier, tools)
+    pool = scored_seeds(tools, repository, state.campaign_id) if scores_seeds(tools.config) else []
+    costs = Ledger(repository, state.campaign_id).costs(state.generation)
+    following = next_state(state, marked, earlier, tools, pool, costs)
     repository.save_state(following)
     boundary("state-saved")
     report("generation", **following.history[-1].document(), generations=tools.config.budget.generations)
     return following
-
-
-def _slot(state: CampaignState, tools: Tools, number: int) -> Slot:
-    return Slot(
-        campaign_id=state.campaign_id,
-        generation=state.generation,
-        slot=number,
-        seed=tools.config.seed,
-        parents=state.parents,
-        templates=tools.beginning.templates,
-        limits=tools.limits,
-    )
-
-
-def _propose(slot: Slot, tools: Tools) -> list[Candidate]:
-    made = contained("propose", lambda: tools.proposer.propose(slot))
-    if isinstance(made, Verdict):
-        raise InternalErrorRateError(
-            f"the proposer {tools.proposer.name} failed: {made.detail}", "report it as a bug"
-        )
-    return made
 
 
 def as_proposed(candidate: Candidate) -> Candidate:

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from pymatgen.core import Composition
 
-from matsearch.core.protocols import Limits
+from matsearch.core.slots import Limits
 from matsearch.crystal.balance import charge_balance
 from matsearch.crystal.limits import electronegativity
+from matsearch.crystal.scope import allows
 
 DRAWS = 200
 UNBALANCED_WEIGHT = 0.1
@@ -58,6 +59,6 @@ def _acceptance(symbols: Sequence[str], counts: Sequence[int], limits: Limits, u
     for symbol, count in zip(symbols, counts, strict=True):
         amounts[symbol] = amounts.get(symbol, 0) + count
     composition = Composition(amounts)
-    if not limits.allow(composition):
+    if not allows(limits, composition):
         return 0.0
     return preference(composition) * float(LOST_ELEMENT_WEIGHT ** max(0, usual - len(amounts)))

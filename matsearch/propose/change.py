@@ -6,8 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from pymatgen.core import Structure
 
-from matsearch.core.protocols import Slot
 from matsearch.core.records import Parent
+from matsearch.core.slots import Slot
+from matsearch.crystal.scope import asks_for
 
 
 class Change(NamedTuple):
@@ -45,7 +46,7 @@ def draw_parent(pool: Sequence[Parent], rng: np.random.Generator) -> Parent:
 
 def allowed_parents(slot: Slot) -> list[Parent]:
     """Return the parents whose own composition is within the limits: those that an operator may leave as it is."""
-    return [parent for parent in slot.parents if slot.limits.ask_for(parent.structure.composition)]
+    return [parent for parent in slot.parents if asks_for(slot.limits, parent.structure.composition)]
 
 
 def maybe_doubled(parent: Structure, max_atoms: int, rng: np.random.Generator) -> tuple[Structure, int]:

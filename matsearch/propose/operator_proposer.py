@@ -5,11 +5,12 @@ from typing import NamedTuple
 import numpy as np
 
 from matsearch.core.boundary import contained
-from matsearch.core.protocols import Slot
 from matsearch.core.random import stream
 from matsearch.core.records import Candidate, Lineage
+from matsearch.core.slots import Slot
 from matsearch.core.verdict import FailureKind, Verdict
 from matsearch.crystal.matching import nearly_same
+from matsearch.crystal.scope import asks_for, spacegroup_fault
 from matsearch.propose.change import Change
 from matsearch.propose.operators import OPERATORS, WITHOUT_PARENTS
 
@@ -32,18 +33,19 @@ class OperatorProposer:
     ----------
     shares : dict of str to float
         Relative share of each operator by name.
+    name : str
+        What its candidates say made them.
     """
 
-    name = "operators"
-
-    def __init__(self, shares: dict[str, float]) -> None:
+    def __init__(self, shares: dict[str, float], name: str = "operators") -> None:
+        self.name = name
         self._shares = {name: shares[name] for name in sorted(shares) if shares[name] > 0}
 
     def propose(self, slot: Slot) -> list[Candidate]:
         """Return one candidate; one with a ``no_proposal`` verdict where no operator found anything."""
         rng = stream(slot.seed, slot.generation, slot.slot)
         made = contained("propose", lambda: self._attempt(slot, rng))
-        return [_candidate(slot, made)]
+        return [_candidate(self.name, slot, made)]
 
     def _attempt(self, slot: Slot, rng: np.random.Generator) -> _Made | Verdict:
         asked = self._order(slot, rng)
@@ -68,13 +70,15 @@ def _is_new(change: Change, slot: Slot) -> bool:
     structure = change.structure
     if not (np.isfinite(structure.lattice.matrix).all() and np.isfinite(structure.frac_coords).all()):
         return False
-    if structure.volume <= 0 or not slot.limits.ask_for(structure.composition):
+    if structure.volume <= 0 or not asks_for(slot.limits, structure.composition):
         return False
-    return not any(nearly_same(structure, parent.structure) for parent in change.parents)
+    if any(nearly_same(structure, parent.structure) for parent in change.parents):
+        return False
+    return spacegroup_fault(structure, slot.limits) is None
 
 
-def _candidate(slot: Slot, made: _Made | Verdict) -> Candidate:
-    born = (slot.campaign_id, slot.generation, OperatorProposer.name, slot.slot)
+def _candidate(proposer: str, slot: Slot, made: _Made | Verdict) -> Candidate:
+    born = (slot.campaign_id, slot.generation, proposer, slot.slot)
     if isinstance(made, Verdict):
         return Candidate.born(*born, lineage=Lineage(operator="none"), verdict=made)
     parents = made.change.parents

@@ -7,9 +7,10 @@ from operator import is_
 import numpy as np
 from pymatgen.core import Composition, Structure
 
-from matsearch.core.protocols import Limits, Slot
 from matsearch.core.records import Parent
+from matsearch.core.slots import Limits, Slot
 from matsearch.crystal.limits import volume_ratio
+from matsearch.crystal.scope import spacegroup_fault
 from matsearch.crystal.symmetry import PRECISION
 from matsearch.propose.change import draw_parent
 
@@ -20,8 +21,9 @@ TEMPLATE_SHARE = 0.5
 def draw_pattern(slot: Slot, rng: np.random.Generator) -> Parent | None:
     """Return a parent or a template whose pattern may be borrowed; None where none fits.
 
-    Where the slot asks for formulas, only crystals with the stoichiometry of one of them fit. Otherwise patterns of
-    pure elements are left out of a search of several, unless there are no others.
+    Where the slot asks for formulas, only crystals with the stoichiometry of one of them fit; where it asks for space
+    groups, only crystals that have one of them. Otherwise patterns of pure elements are left out of a search of
+    several, unless there are no others.
     """
     parents, templates = (_fitting(_Pool(pool), slot.limits) for pool in (slot.parents, slot.templates))
     if templates and (not parents or rng.random() < TEMPLATE_SHARE):
@@ -78,7 +80,11 @@ class _Pool:
 # a thousand templates take 50 ms, and a slot draws dozens of times
 @lru_cache(maxsize=8)
 def _fitting(pool: _Pool, limits: Limits) -> list[Parent]:
-    small = [known for known in pool.members if len(known.structure) <= limits.max_atoms]
+    small = [
+        known
+        for known in pool.members
+        if len(known.structure) <= limits.max_atoms and spacegroup_fault(known.structure, limits) is None
+    ]
     if limits.formulas:
         asked = {Composition(formula).anonymized_formula for formula in limits.formulas}
         return [known for known in small if known.structure.composition.anonymized_formula in asked]

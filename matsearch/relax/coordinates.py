@@ -1,10 +1,52 @@
-"""Positions and cell of a crystal as one set of coordinates that an optimizer may move freely."""
+"""Positions, and the cell where it may change, as one set of coordinates that an optimizer may move freely."""
+
+from typing import Protocol
 
 import numpy as np
 from ase import Atoms
 
 from matsearch.core.labels import Labels
 from matsearch.relax.symmetry import Symmetry
+
+
+class Coordinates(Protocol):
+    """What an optimizer moves: values in angstrom, one row of three a degree of freedom."""
+
+    values: np.ndarray
+
+    def gradient(self, labels: Labels) -> np.ndarray:
+        """Return dE/dq, of the shape of the values, in eV/angstrom."""
+        ...
+
+    def move_to(self, values: np.ndarray) -> None:
+        """Put the crystal at other coordinates."""
+        ...
+
+
+class AtomCoordinates:
+    """Positions in a cell that stays as it is: coordinates of shape (n_atoms, 3), in angstrom.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        Moved in place.
+    symmetry : Symmetry, optional
+        Kept at every step: gradients are projected on what it allows.
+    """
+
+    def __init__(self, atoms: Atoms, symmetry: Symmetry | None = None) -> None:
+        self._atoms = atoms
+        self._symmetry = symmetry
+        self.values = atoms.positions.copy()
+
+    def gradient(self, labels: Labels) -> np.ndarray:
+        """Return dE/dq, of shape (n_atoms, 3), in eV/angstrom."""
+        return -labels.forces if self._symmetry is None else self._symmetry.of_vectors(-labels.forces)
+
+    def move_to(self, values: np.ndarray) -> None:
+        """Put the crystal at other coordinates."""
+        self.values = values
+        self._atoms.positions = values
 
 
 class CellCoordinates:
@@ -58,12 +100,14 @@ class CellCoordinates:
         self._atoms.positions = values[:-3] @ growth
 
 
-def residual(atoms: Atoms, labels: Labels) -> float:
+def residual(atoms: Atoms, labels: Labels, *, fixed_cell: bool = False) -> float:
     """Return the largest force on an atom or on the cell, in eV/angstrom: what ``fmax`` is compared with.
 
     The force on the cell is the largest row norm of the virial over the number of atoms, as ASE's
-    ``FrechetCellFilter`` has it for an unstrained cell.
+    ``FrechetCellFilter`` has it for an unstrained cell; on a fixed one there is none.
     """
+    if fixed_cell:
+        return float(np.linalg.norm(labels.forces, axis=1).max())
     cell = labels.stress * atoms.get_volume() / len(atoms)
     return float(np.linalg.norm(np.vstack([labels.forces, cell]), axis=1).max())
 

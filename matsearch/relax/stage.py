@@ -16,7 +16,7 @@ from matsearch.core.verdict import MAX_TRANSIENT_RETRIES, FailureKind, Verdict
 from matsearch.crystal.canonical import sorted_sites, structure_key
 from matsearch.crystal.standard import standard_cell
 from matsearch.relax.engine import Engine
-from matsearch.relax.task import Aim, RelaxTask, relax_key, static_key
+from matsearch.relax.task import Aim, RelaxTask, ions_key, relax_key, static_key
 
 
 def relax(
@@ -105,6 +105,12 @@ def relaxation_task(
     return RelaxTask(key=key, structure=cell, settings=settings, aim=aim)
 
 
+def ions_task(structure: Structure, info: PotentialInfo, settings: RelaxSection) -> RelaxTask:
+    """Return the task of relaxing the ions of a crystal in the cell that it has, under the key of its answer."""
+    key = ions_key(structure_key(structure), info, settings)
+    return RelaxTask(key=key, structure=sorted_sites(structure), settings=settings, fixed_cell=True)
+
+
 def _compute_until_settled(
     tasks: dict[str, RelaxTask], engine: Engine, cache: ResultCache, owner: str
 ) -> dict[str, RelaxOutcome]:
@@ -139,9 +145,14 @@ def _compute(
             boundary("relax-committed")
             outcomes[key] = outcome
             kind = outcome.verdict.kind.value if outcome.verdict else None
-            done = "evaluated" if tasks[0].static else "relaxed"
-            report(done, done=len(outcomes), of=len(tasks), verdict=kind)
+            report(_done(tasks[0]), done=len(outcomes), of=len(tasks), verdict=kind)
     return outcomes
+
+
+def _done(task: RelaxTask) -> str:
+    if task.static:
+        return "evaluated"
+    return "strained" if task.fixed_cell else "relaxed"
 
 
 def _commit(cache: ResultCache, key: str, outcome: RelaxOutcome, owner: str) -> None:

@@ -11,6 +11,7 @@ from matsearch.crystal.canonical import structure_key
 
 PROTOCOL = "relax/2"
 STATIC_PROTOCOL = "static/1"
+IONS_PROTOCOL = "ions/1"
 
 
 class Aim(Record):
@@ -35,6 +36,8 @@ class RelaxTask(Record):
     ----------
     static : bool
         Only compute the labels of the geometry as it is.
+    fixed_cell : bool
+        Only the ions move, until the forces on them are small; the cell stays.
     alone : bool
         Never in one pass with others: a process that had it ended.
     """
@@ -44,6 +47,7 @@ class RelaxTask(Record):
     settings: RelaxSection
     aim: Aim = Aim()
     static: bool = False
+    fixed_cell: bool = False
     alone: bool = False
 
 
@@ -60,3 +64,10 @@ def static_key(key: str, info: PotentialInfo, settings: RelaxSection) -> str:
     """Return the content key of one evaluation: no setting changes it but those that refuse it."""
     limits = [settings.min_distance, settings.max_energy_per_atom]
     return content_key(STATIC_PROTOCOL, [key, info.sha256, info.scheme_id, limits])
+
+
+def ions_key(key: str, info: PotentialInfo, settings: RelaxSection) -> str:
+    """Return the content key of a relaxation at fixed cell: only the settings that it heeds enter."""
+    heeded = {"fmax", "max_steps", "optimizer", "keep_symmetry", "min_distance", "max_energy_per_atom"}
+    said = settings.model_dump(mode="json", include=heeded)
+    return content_key(IONS_PROTOCOL, [key, info.sha256, info.scheme_id, said])

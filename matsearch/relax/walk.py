@@ -10,13 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from ase import Atoms
 
-from matsearch.core.config import RelaxSection
 from matsearch.core.labels import Labels
 from matsearch.core.protocols import PotentialInfo
 from matsearch.core.records import Relaxation, RelaxOutcome
 from matsearch.core.verdict import FailureKind, Verdict
 from matsearch.potentials.frames import to_atoms
-from matsearch.relax.coordinates import CellCoordinates, residual
+from matsearch.relax.coordinates import AtomCoordinates, CellCoordinates, Coordinates, residual
 from matsearch.relax.guards import check_distances, check_energy, check_numbers, check_volume, verdict
 from matsearch.relax.optimizers import Fire, Lbfgs, Optimizer
 from matsearch.relax.prospects import KnownCrystals, Prospects, to_structure
@@ -47,8 +46,7 @@ def walk(task: RelaxTask, info: PotentialInfo) -> Walk:
     """
     atoms = to_atoms(task.structure)
     settings, volume = task.settings, atoms.get_volume()
-    keep_symmetry = settings.keep_symmetry and not task.static
-    path = _Path(atoms, settings, keep_symmetry)
+    path = _Path(atoms, task)
     prospects, known = Prospects(task.aim.ceiling), KnownCrystals(task.aim.known)
     first: float | None = None
     for step in range(settings.max_steps + 1):
@@ -61,7 +59,7 @@ def walk(task: RelaxTask, info: PotentialInfo) -> Walk:
         failed = check_numbers(labels) or check_energy(labels, settings)
         if failed is not None:
             return RelaxOutcome(verdict=failed)
-        force = residual(atoms, labels)
+        force = residual(atoms, labels, fixed_cell=task.fixed_cell)
         first = labels.energy / len(atoms) if first is None else first
         _log.debug(
             "step %3d  E %12.5f eV  fmax %8.4f eV/A  V %9.3f A^3",
@@ -81,7 +79,7 @@ def walk(task: RelaxTask, info: PotentialInfo) -> Walk:
         twin = known.nearest(atoms, step, force)
         if twin is not None:
             volume *= len(twin) / len(atoms)
-            atoms, path = twin, _Path(twin, settings, keep_symmetry)
+            atoms, path = twin, _Path(twin, task)
         else:
             path.advance(labels, force)
     return _end(FailureKind.NOT_CONVERGED, f"fmax {force:.3f} eV/A after {settings.max_steps} steps")
@@ -90,9 +88,11 @@ def walk(task: RelaxTask, info: PotentialInfo) -> Walk:
 class _Path:
     """Where to go from here: FIRE to a basin and L-BFGS to its ground, or one of them all the way."""
 
-    def __init__(self, atoms: Atoms, settings: RelaxSection, keep_symmetry: bool) -> None:
+    def __init__(self, atoms: Atoms, task: RelaxTask) -> None:
+        settings = task.settings
         self._atoms = atoms
-        self._symmetry = take_symmetry(atoms) if keep_symmetry else None
+        self._fixed_cell = task.fixed_cell
+        self._symmetry = take_symmetry(atoms) if settings.keep_symmetry and not task.static else None
         self._approaching = settings.optimizer == "fire-lbfgs"
         self._steps = 0
         if settings.optimizer == "lbfgs":
@@ -100,7 +100,7 @@ class _Path:
         else:
             self._optimizer: Optimizer = Fire()
             # the scale of ASE's FrechetCellFilter: FIRE's path depends on it, and this is the path of reference
-            self._coordinates = CellCoordinates(atoms, float(len(atoms)), self._symmetry)
+            self._coordinates = self._begin_at(float(len(atoms)))
 
     def advance(self, labels: Labels, force: float) -> None:
         """Move the atoms one step on."""
@@ -114,8 +114,13 @@ class _Path:
 
     def _begin_lbfgs(self) -> None:
         self._optimizer = Lbfgs()
-        scale = CELL_LENGTH * np.sqrt(len(self._atoms))
-        self._coordinates = CellCoordinates(self._atoms, float(scale), self._symmetry)
+        self._coordinates = self._begin_at(float(CELL_LENGTH * np.sqrt(len(self._atoms))))
+
+    def _begin_at(self, cell_scale: float) -> Coordinates:
+        """Return coordinates of the crystal as it is now."""
+        if self._fixed_cell:
+            return AtomCoordinates(self._atoms, self._symmetry)
+        return CellCoordinates(self._atoms, cell_scale, self._symmetry)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, Self
 
 from matsearch.core.calls import Call, CallRequest, Message
 from matsearch.core.errors import InputError
-from matsearch.core.protocols import Slot
 from matsearch.core.records import Candidate, Lineage
+from matsearch.core.slots import Slot
 from matsearch.core.verdict import FailureKind, Verdict
 from matsearch.parse.reply.candidates import candidates_of
 from matsearch.parse.reply.reader import ReplyReader

@@ -8,6 +8,7 @@ from pymatgen.core import Composition, Element, Structure
 
 from matsearch.crystal.balance import charge_balance
 from matsearch.crystal.limits import covalent_radius, electronegativity, shortest_contact_ratio, usual_volume
+from matsearch.crystal.scope import most_electronegative
 from matsearch.testing.chemist_question import Question
 from matsearch.testing.chemist_types import TYPES, StructureType
 
@@ -43,21 +44,19 @@ def draw_crystals(question: Question, rng: np.random.Generator) -> list[Structur
 
 def _draws(question: Question, rng: np.random.Generator) -> Iterator[Structure]:
     for _ in range(TRIES + 10 * question.n):
-        from_parent = question.parents and rng.random() < _PARENT_SHARE
+        from_parent = (question.parents or question.failed) and rng.random() < _PARENT_SHARE
         structure = _from_parent(question, rng) if from_parent else _from_type(question, rng)
         if structure is not None and _acceptable(structure, question, rng):
             yield structure
     for _ in range(TRIES + 10 * question.n):
         structure = _packed(question, rng)
-        if structure is not None:
+        if structure is not None and _within(structure, question):
             yield structure
 
 
 def _acceptable(structure: Structure, question: Question, rng: np.random.Generator) -> bool:
     composition = structure.composition
-    if len(structure) > question.max_atoms:
-        return False
-    if not {site.specie.symbol for site in structure} <= set(question.elements):
+    if len(structure) > question.max_atoms or not _within(structure, question):
         return False
     if question.formulas:
         return (
@@ -70,15 +69,34 @@ def _acceptable(structure: Structure, question: Question, rng: np.random.Generat
     return shortest_contact_ratio(structure) > NEAREST
 
 
+def _within(structure: Structure, question: Question) -> bool:
+    """Return whether the elements of a crystal are those asked for, as many, and with such an anion."""
+    symbols = {site.specie.symbol for site in structure}
+    fewest, most = question.n_elements or (1, len(symbols))
+    anion = not question.anions or most_electronegative(symbols) in question.anions
+    return symbols <= set(question.elements) and fewest <= len(symbols) <= most and anion
+
+
 def _from_type(question: Question, rng: np.random.Generator) -> Structure | None:
     kind = TYPES[int(rng.integers(len(TYPES)))]
     if question.formulas:
         fitting = list(_fitting(kind, question.formulas))
         return kind.structure(fitting[int(rng.integers(len(fitting)))]) if fitting else None
-    if len(kind.counts) > len(question.elements):
-        return None
-    drawn = rng.choice(question.elements, size=len(kind.counts), replace=False)
-    return kind.structure(tuple(sorted(map(str, drawn), key=electronegativity)))
+    drawn = _drawn(question, len(kind.counts), rng)
+    return kind.structure(drawn) if drawn else None
+
+
+def _drawn(question: Question, n: int, rng: np.random.Generator) -> tuple[str, ...]:
+    """Return so many elements, an anion asked for among them, by electronegativity; none where there are not as many."""
+    anions = [symbol for symbol in question.anions if symbol in question.elements]
+    if question.anions and not anions:
+        return ()
+    last = [str(rng.choice(anions))] if anions else []
+    others = [s for s in question.elements if not last or electronegativity(s) < electronegativity(last[0])]
+    if n - len(last) > len(others):
+        return ()
+    drawn = rng.choice(others, size=n - len(last), replace=False) if n > len(last) else ()
+    return tuple(sorted([*map(str, drawn), *last], key=electronegativity))
 
 
 def _fitting(kind: StructureType, formulas: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
@@ -90,7 +108,8 @@ def _fitting(kind: StructureType, formulas: tuple[str, ...]) -> Iterator[tuple[s
 
 
 def _from_parent(question: Question, rng: np.random.Generator) -> Structure | None:
-    parent = question.parents[int(rng.integers(len(question.parents)))]
+    shown = question.parents or question.failed
+    parent = shown[int(rng.integers(len(shown)))]
     symbols = sorted({site.specie.symbol for site in parent})
     if rng.random() < 0.25 and len(symbols) > 1:
         first, second = rng.choice(symbols, size=2, replace=False)
@@ -146,9 +165,9 @@ def _grid(n: int) -> tuple[int, int, int]:
 
 def _any_composition(question: Question, rng: np.random.Generator) -> dict[str, int]:
     if not question.formulas:
-        n = min(len(question.elements), 2)
-        drawn = sorted(map(str, rng.choice(question.elements, size=n, replace=False)))
-        return {symbol: int(rng.integers(1, 4)) for symbol in drawn}
+        fewest, most = question.n_elements or (1, 2)
+        drawn = _drawn(question, min(len(question.elements), most, max(fewest, 2)), rng)
+        return {symbol: int(rng.integers(1, 4)) for symbol in sorted(drawn)}
     reduced = Composition(question.formulas[int(rng.integers(len(question.formulas)))])
     most = max(1, question.max_atoms // round(reduced.num_atoms))
     units = int(rng.integers(1, most + 1))

@@ -9,13 +9,21 @@ from pymatgen.core import Composition, Element, Structure
 
 DEFAULT_CRYSTALS = 5
 DEFAULT_ATOMS = 20
+LAST_ELEMENT = 94
 
 _LANGUAGE = re.compile(r"[\"'`](poscar|cif|json|wyckoff)[\"'`]", re.IGNORECASE)
 _CRYSTALS = re.compile(r"\bpropose\s+(\d{1,3})\b", re.IGNORECASE)
 _ATOMS = re.compile(r"\b(?:at most|up to)\s+(\d{1,4})\s+atoms|\b(\d{1,4})\s+atoms or fewer", re.IGNORECASE)
 _ELEMENTS = re.compile(r"\belements:([^.\n]+)", re.IGNORECASE)
 _SYSTEM = re.compile(r"\b((?:[A-Z][a-z]?-)+[A-Z][a-z]?)\b")
+_ANY = re.compile(r"\bany element(?: up to ([A-Z][a-z]?))?(?: but\b([^.\n]*))?", re.IGNORECASE)
+_NUMBER = re.compile(r"^[-* ]*(\d{1,2})(?: to (\d{1,2}))? elements?\.", re.IGNORECASE | re.MULTILINE)
+_ANIONS = re.compile(r"\bmost electronegative element is([^.\n]+)", re.IGNORECASE)
 _FORMULAS = re.compile(r"\bformula:([^,;\n]+)", re.IGNORECASE)
+_ONLY = re.compile(r"\bonly ([^,;\n]+), with any number of formula units", re.IGNORECASE)
+_FAILED = re.compile(
+    r"^[^\n]*\bfail(?:s|ed)\b[^\n]*:[ \t]*\n(?:[^\n]+(?:\n|\Z))*", re.IGNORECASE | re.MULTILINE
+)
 _PREDICTED = re.compile(r"\b(?:structures?|ground states?) of([^,;:\n]+)", re.IGNORECASE)
 _SYMBOL = re.compile(r"\b[A-Z][a-z]?\b")
 _FORMULA = re.compile(r"\b(?:[A-Z][a-z]?\d{0,3}|[()]\d{0,3})+")
@@ -39,6 +47,12 @@ class Question:
         Of the reply.
     parents : tuple of Structure
         Crystals that the prompt shows.
+    n_elements : tuple of int or None
+        Fewest and most elements of a crystal.
+    anions : tuple of str
+        Of which one is the most electronegative element; empty where any may be.
+    failed : tuple of Structure
+        Crystals that the prompt shows as failures: no parents.
     """
 
     n: int
@@ -47,12 +61,16 @@ class Question:
     max_atoms: int
     language: str
     parents: tuple[Structure, ...]
+    n_elements: tuple[int, int] | None = None
+    anions: tuple[str, ...] = ()
+    failed: tuple[Structure, ...] = ()
 
 
 def read_question(messages: Iterable[Mapping[str, Any]]) -> Question:
     """Return what the messages of a prompt ask for; what they do not say is five crystals of at most 20 atoms."""
     text = "\n".join(str(message.get("content") or "") for message in messages)
-    formulas, parents = _formulas(text), _parents(text)
+    formulas, parents = _formulas(text), _crystals(_FAILED.sub("", text))
+    number, anions = _NUMBER.search(text), _ANIONS.search(text)
     atoms = _ATOMS.search(text)
     return Question(
         n=crystals_asked(text),
@@ -61,6 +79,9 @@ def read_question(messages: Iterable[Mapping[str, Any]]) -> Question:
         max_atoms=int(atoms[1] or atoms[2]) if atoms else DEFAULT_ATOMS,
         language=language_asked(text),
         parents=parents,
+        n_elements=(int(number[1]), int(number[2] or number[1])) if number else None,
+        anions=_symbols(anions[1]) if anions else (),
+        failed=_crystals("\n".join(_FAILED.findall(text))),
     )
 
 
@@ -77,14 +98,20 @@ def language_asked(text: str) -> str:
 
 
 def _elements(text: str) -> tuple[str, ...]:
-    named = _ELEMENTS.search(text)
-    system = _SYSTEM.search(text)
-    where = named[1] if named else (system[1] if system else "")
-    return tuple(sorted({symbol for symbol in _SYMBOL.findall(where) if Element.is_valid_symbol(symbol)}))
+    named, free, system = _ELEMENTS.search(text), _ANY.search(text), _SYSTEM.search(text)
+    if free is not None and (named is None or free.start() < named.start()):
+        last = Element(free[1]).Z if free[1] and Element.is_valid_symbol(free[1]) else LAST_ELEMENT
+        every = {Element.from_Z(z).symbol for z in range(1, last + 1)}
+        return tuple(sorted(every - {*_symbols(free[2] or "")}))
+    return _symbols(named[1] if named else (system[1] if system else ""))
+
+
+def _symbols(text: str) -> tuple[str, ...]:
+    return tuple(sorted({symbol for symbol in _SYMBOL.findall(text) if Element.is_valid_symbol(symbol)}))
 
 
 def _formulas(text: str) -> tuple[str, ...]:
-    named = _FORMULAS.search(text) or _PREDICTED.search(text)
+    named = _FORMULAS.search(text) or _ONLY.search(text) or _PREDICTED.search(text)
     found = set()
     for word in _FORMULA.findall(named[1]) if named else ():
         try:
@@ -106,7 +133,7 @@ def _elements_in(parents: Iterable[Structure]) -> tuple[str, ...]:
     return tuple(sorted({site.specie.symbol for parent in parents for site in parent}))
 
 
-def _parents(text: str) -> tuple[Structure, ...]:
+def _crystals(text: str) -> tuple[Structure, ...]:
     from matsearch.parse.reply.reading import read_reply
 
     return tuple(found.structure for found in read_reply(text) if found.structure is not None)

@@ -3,8 +3,9 @@
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from matsearch.core.protocols import Limits, Proposer, Slot
+from matsearch.core.protocols import Proposer
 from matsearch.core.records import Parent
+from matsearch.core.slots import Limits, Slot
 from matsearch.testing.samples import sample_structure
 
 SLOTS = 8

@@ -1,5 +1,6 @@
 import pytest
 
+from matsearch.core.arms import arms_of, prompts_of
 from matsearch.core.config import SearchConfig, load_config, parse_config
 from matsearch.core.errors import ConfigError
 from matsearch.core.resources import available, find
@@ -86,3 +87,100 @@ def test_overrides_of_the_interface_are_checked_like_files():
 
 def test_elements_are_a_set():
     assert parse_config({**MINIMAL, "system": {"elements": ["O", "Li", "O"]}}).system.elements == ("Li", "O")
+
+
+LLM = {"model": "m"}
+
+
+@pytest.mark.parametrize(
+    ("propose", "others", "said"),
+    [
+        ({"share": {"llm": 1, "operators": 1}}, {}, "there is no propose.llm to ask"),
+        ({"llm": LLM, "share": {"operators": 1}}, {}, "llm is not asked"),
+        ({"llm": {**LLM, "prompt": "csg", "prompts": {"csp": 1}}}, {}, "prompt and prompts are both given"),
+        ({"llm": {**LLM, "prompts": {"csg": 1, "/a/csg.md": 1}}}, {}, "the same name twice"),
+        ({"bandit": {}}, {}, "one proposer leaves no choice"),
+        ({"llm": LLM, "bandit": {}}, {}, "one proposer leaves no choice"),
+        ({"share": {"random": 1}, "bandit": {}}, {}, "one proposer leaves no choice"),
+        (
+            {
+                "llm": {**LLM, "prompts": {"csg": 1, "csp": 1}},
+                "share": {"llm": 1, "random": 1},
+                "bandit": {"floor": 0.4},
+            },
+            {},
+            "3 proposers at 0.4 each are more than all",
+        ),
+        (
+            {"share": {"operators": 1, "random": 1}, "bandit": {}},
+            {"population": {"proposals": 1}},
+            "1 are too few for one of each of 2 proposers",
+        ),
+        (
+            {"share": {"operators": 99, "random": 1}},
+            {"population": {"proposals": 20}},
+            "0.01 of 20 proposals is less than one crystal of random",
+        ),
+        (
+            {"llm": LLM, "share": {"llm": 1, "random": 1}, "bandit": {"crystal_cost": 0.01}},
+            {},
+            "propose.bandit.crystal_cost: what a call costs is unknown",
+        ),
+        ({"share": {"operators": 0}}, {}, "greater than 0"),
+        ({"share": {"magic": 1}}, {}, "magic"),
+        (
+            {"llm": {**LLM, "crystals": 2}, "share": {"llm": 1, "operators": 1}},
+            {"population": {"proposals": 10}, "budget": {"calls": 2}},
+            "budget.calls: 2 is less than the 3 calls of one generation",
+        ),
+    ],
+)
+def test_proposers_that_contradict_each_other_are_refused_in_one_line(propose, others, said):
+    with pytest.raises(ConfigError) as caught:
+        parse_config({**MINIMAL, "propose": propose, **others})
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("propose", "arms"),
+    [
+        ({}, {"operators": 1}),
+        ({"llm": LLM}, {"llm:csg": 1}),
+        ({"llm": {**LLM, "prompts": {"mutate": 1, "/a/b.md": 3}}}, {"llm:b": 0.75, "llm:mutate": 0.25}),
+        (
+            {
+                "llm": {**LLM, "prompts": {"csg": 1, "mutate": 1}},
+                "share": {"llm": 2, "random": 6, "operators": 2},
+            },
+            {"llm:csg": 0.1, "llm:mutate": 0.1, "operators": 0.2, "random": 0.6},
+        ),
+    ],
+)
+def test_shares_of_proposers_and_prompts_come_to_one(propose, arms):
+    found = arms_of(parse_config({**MINIMAL, "propose": propose}))
+    assert found == pytest.approx(arms)
+    assert list(found) == sorted(arms)
+
+
+def test_prompts_are_files_that_are_found_wherever_a_job_runs(tmp_path, monkeypatch):
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        "name: x\nsystem: {elements: [Li]}\npropose: {llm: {model: m, prompts: {mine.md: 1, csg: 1}}}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    config = load_config(path)
+    assert prompts_of(config) == {"csg": "csg", "mine": str(tmp_path / "mine.md")}
+    assert str(tmp_path) not in str(config.physics())
+
+
+def test_who_is_not_asked_is_no_part_of_the_question():
+    def key(**propose):
+        return parse_config({**MINIMAL, "propose": propose}).physics_key()
+
+    other = {"operators": {"strain": 1}}
+    assert key() == key(share={}, bandit=None) != key(**other)
+    assert key(llm=LLM) == key(llm=LLM, **other) == key(llm={**LLM, "prompt": "csg"})
+    assert key(share={"random": 1}) == key(share={"random": 1}, **other)
+    both = {"llm": LLM, "share": {"llm": 1, "operators": 1}}
+    assert len({key(**both), key(**both, **other), key(**both, bandit={}), key(llm=LLM), key()}) == 5

@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymatgen.core import Composition
 
-from matsearch.crystal.balance import ANION_FORMERS, charge_balance, known_states
+from matsearch.crystal.balance import (
+    ANION_FORMERS,
+    balances_with,
+    charge_balance,
+    known_states,
+    may_balance,
+)
 from matsearch.crystal.known import embedded_set
 
 ELEMENTS = ("Li", "Mg", "Al", "Fe", "Ti", "Sn", "P", "S", "O", "Cl", "N", "Xe")
@@ -157,3 +163,35 @@ def test_known_crystals_are_mostly_balanced_and_their_shuffled_formulas_are_not(
 
 def share_of_balanced(compositions):
     return sum(charge_balance(c) == "yes" for c in compositions) / len(compositions)
+
+
+@pytest.mark.parametrize(
+    ("formula", "listed", "balanced"),
+    [
+        ("FeO", {"Fe": (2, 3)}, True),
+        ("Fe3O4", {"Fe": (2, 3)}, True),
+        ("Fe3O4", {"Fe": (2,)}, False),
+        ("FeO2", {"Fe": (2, 3)}, False),
+        ("FeO2", {"Fe": (4,)}, True),
+        ("Na2S", {"S": (-2, 6)}, True),
+        ("NaS", {"S": (-2, 6)}, False),
+        ("TiAl", {"Ti": (3,)}, False),
+        ("Ti", {"Ti": (0,)}, True),
+        ("NaCl", {"Fe": (2,)}, True),
+    ],
+)
+def test_listed_states_take_the_place_of_the_known_ones(formula, listed, balanced):
+    assert balances_with(Composition(formula), tuple(listed.items())) is balanced
+
+
+@given(composition=compositions, symbol=st.sampled_from(ELEMENTS), state=st.integers(-3, 4))
+def test_an_element_that_cannot_balance_is_in_no_balanced_composition(composition, symbol, state):
+    listed, present = ((symbol, (state,)),), [element.symbol for element in composition.elements]
+    if symbol in present and balances_with(composition, listed):
+        assert may_balance(symbol, listed, present)
+
+
+@given(composition=compositions)
+def test_listing_nothing_is_what_is_known(composition):
+    if charge_balance(composition) != "not applicable":
+        assert balances_with(composition, ()) == (charge_balance(composition) == "yes")

@@ -24,6 +24,13 @@ def repository():
     opened.close()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _one_reader():
+    """All tests share the process that reads replies; each server has an address and so a client of its own."""
+    yield
+    close_clients()
+
+
 @pytest.fixture
 def serve(monkeypatch):
     servers = []
@@ -31,12 +38,10 @@ def serve(monkeypatch):
     def start(*arguments, answer=None, **options):
         server = LanguageServer(answer or Chemist(), *arguments, **options)
         servers.append(server)
-        close_clients()
         monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
         return server
 
     yield start
-    close_clients()
     for server in servers:
         server.close()
 

@@ -6,10 +6,11 @@ from pymatgen.core import Lattice, Structure
 
 from matsearch.core.config import parse_config
 from matsearch.core.errors import InputError, ReferenceHullError
-from matsearch.core.protocols import Limits
 from matsearch.core.sections import ReferenceSection
+from matsearch.core.slots import Limits
 from matsearch.crystal.files import read_structures
 from matsearch.crystal.known import embedded_set
+from matsearch.crystal.scope import allows
 from matsearch.hull.cards import card_path
 from matsearch.hull.sources import load_reference
 from matsearch.pipeline.building import build_reference
@@ -63,7 +64,7 @@ def repository():
 def test_phases_are_the_known_the_given_and_the_decorated_ones():
     known = {p.name: p for p in reference_phases(LIMITS).phases}
     assert {"Ti-194", "Al-225", "TiC-225"} <= set(known)
-    assert all(LIMITS.allow(p.structure.composition) and not p.hypothetical for p in known.values())
+    assert all(allows(LIMITS, p.structure.composition) and not p.hypothetical for p in known.values())
     chosen = reference_phases(LIMITS, [("mine", CARBIDE)], ["NaCl", "CsCl"])
     phases = {p.name: p for p in chosen.phases}
     assert len(phases) == len(chosen.phases)

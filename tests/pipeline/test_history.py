@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matsearch.core.campaign import CampaignState, GenerationSummary
+from matsearch.core.campaign import ArmCount, CampaignState, GenerationSummary
 from matsearch.core.records import KnownMatch, Lineage
 from matsearch.core.thresholds import METASTABLE, TOO_GOOD_FLAG
 from matsearch.core.verdict import FailureKind, Verdict
@@ -56,6 +56,17 @@ def test_a_generation_without_a_scored_crystal_keeps_the_best_so_far():
     assert (second.best, second.median, second.best_so_far) == (None, None, 0.2)
     assert first.distinct == 1
     assert count_generations(campaign(), []) == []
+
+
+def test_generations_have_the_hypervolume_and_the_arms_of_their_summaries():
+    arms = (ArmCount(arm="operators", asked=3, hits=1), ArmCount(arm="random", asked=1, hits=0))
+    record = campaign(False, False)
+    first, second = record.state.history
+    history = (first.evolve(hypervolume=0.0), second.evolve(hypervolume=0.25, arms=arms))
+    record = record.evolve(state=record.state.evolve(history=history))
+    running = born(0, 2, 0.1)
+    assert [g.hypervolume for g in count_generations(record, [running])] == [0.0, 0.25, None]
+    assert [g.arms for g in count_generations(record, [running])] == [(), arms, ()]
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.floats(-0.09, 2.0)), max_size=25))

@@ -4,7 +4,7 @@ from hypothesis import given
 from pymatgen.core import Lattice, Structure
 
 from matsearch.core.config import SanitySection
-from matsearch.core.protocols import Limits
+from matsearch.core.slots import Limits
 from matsearch.core.verdict import FailureKind
 from matsearch.crystal.canonical import structure_key
 from matsearch.parse.sanity import check_sanity

@@ -6,11 +6,14 @@ from matsearch.core.campaign import CampaignState
 from matsearch.core.config import Objective, parse_config
 from matsearch.core.records import PropertyValue
 from matsearch.core.thresholds import TOO_GOOD_FLAG
-from matsearch.pipeline.succession import LEAST_GAIN, next_state, stagnates
+from matsearch.pipeline.portfolio import slots_of
+from matsearch.pipeline.stagnation import LEAST_GAIN, stagnates
+from matsearch.pipeline.succession import next_state
 from matsearch.pipeline.tools import build_tools
 from matsearch.testing.samples import sample_candidate, sample_structure
 
 LOWER, HIGHER = Objective(), Objective(name="density", direction="maximize")
+NEAR = Objective(name="density", direction="target", target=5.0)
 
 
 DOCUMENT = {
@@ -144,17 +147,80 @@ def test_what_is_not_believed_is_no_gain():
 
 def test_the_first_objective_decides():
     tools = tools_for({"stagnation": 1}, objectives=[{"name": "density", "direction": "maximize"}, {}])
-
-    def dense(generation, value):
-        density = PropertyValue(value=value, unit="g/cm^3", source="test")
-        return born(generation, 0.3 - 0.1 * generation, properties={"density": density})
-
-    first, denser, same = dense(0, 4.0), dense(1, 5.0), dense(2, 5.0)
+    first, denser, same = dense(0, 0.3, 4.0), dense(1, 0.2, 5.0), dense(2, 0.1, 5.0)
     state = next_state(CampaignState(campaign_id="c"), [first], [], tools)
     state = next_state(state, [denser], [first], tools)
     state = next_state(state, [same], [first, denser], tools)
     assert [s.restarted for s in state.history] == [False, False, True]
     assert [s.best_objective for s in state.history] == [4.0, 5.0, 5.0]
+
+
+BOTH = [{}, {"name": "density", "direction": "maximize"}]
+
+
+def dense(generation, energy, value, **fields):
+    density = PropertyValue(value=value, unit="g/cm^3", source="test")
+    return born(generation, energy, properties={"density": density}, **fields)
+
+
+def histories(pairs, tools):
+    """Return the summaries after generations with one crystal each: energy above hull and density."""
+    state, earlier = CampaignState(campaign_id="c", parents=tools.beginning.seeds), []
+    for generation, (energy, value) in enumerate(pairs):
+        marked = [dense(generation, energy, value)]
+        state = next_state(state, marked, earlier, tools)
+        earlier = [*earlier, *marked]
+    return state.history
+
+
+def test_the_hypervolume_is_that_of_all_finds_and_only_of_several_objectives():
+    assert run([0.2, 0.1], tools_for())[-1].history[-1].hypervolume is None
+    tools = tools_for({"stagnation": 1}, objectives=BOTH)
+    # axes: 0.5 to -0.1 eV/atom, 0 to 23 g/cm^3
+    history = histories([(0.2, 11.5), (0.2, 11.5), (0.35, 23.0)], tools)
+    assert [s.restarted for s in history] == [False, True, False]
+    assert [s.hypervolume for s in history] == pytest.approx([0.25, 0.25, 0.375])
+
+
+def test_a_front_that_grows_is_a_gain_with_pareto_alone():
+    pairs = [(0.2, 5.0), (0.3, 6.0), (0.4, 7.0), (0.4, 7.0), (0.4, 7.0)]
+    best, pareto = ({"scheme": scheme, "stagnation": 2} for scheme in ("best", "pareto"))
+    assert [s.restarted for s in histories(pairs, tools_for(best, objectives=BOTH))][2]
+    history = histories(pairs, tools_for(pareto, objectives=BOTH))
+    assert [s.restarted for s in history] == [False, False, False, False, True]
+
+
+def test_a_restart_with_pareto_has_its_own_front():
+    tools = tools_for({"scheme": "pareto", "stagnation": 1}, objectives=BOTH)
+    # worse than the first era's, but better and better; then no more
+    pairs = [(0.1, 9.0), (0.1, 9.0), (0.4, 3.0), (0.4, 4.0), (0.4, 5.0), (0.4, 5.0)]
+    assert [s.generation for s in histories(pairs, tools) if s.restarted] == [1, 5]
+
+
+def test_what_breaks_a_hard_constraint_is_no_best():
+    objectives = [{}, {"name": "density", "direction": "maximize", "at_least": 4.0}]
+    history = histories([(0.1, 3.0), (0.3, 5.0), (0.2, 6.0)], tools_for(objectives=objectives))
+    assert [s.best_objective for s in history] == [None, 0.3, 0.2]
+    assert [s.best_energy_above_hull for s in history] == [0.1, 0.1, 0.1]
+
+
+def test_the_best_is_the_nearest_to_a_target():
+    objectives = [{"name": "density", "direction": "target", "target": [4.0, 5.0]}]
+    tools = tools_for({"stagnation": 2}, objectives=objectives)
+    history = histories([(0.1, 9.0), (0.1, 3.5), (0.1, 4.5), (0.1, 4.2), (0.1, 4.9)], tools)
+    assert [s.best_objective for s in history][:3] == [9.0, 3.5, 4.5]
+    assert [s.restarted for s in history] == [False, False, False, False, True]
+
+
+def test_each_arm_is_counted_where_there_are_several():
+    tools = tools_for(propose={"share": {"operators": 1, "random": 1}}, population={"proposals": 4})
+    plans = slots_of(tools.config, (), 0)
+    hits = [
+        born(0, 0.05, length=4.0 + i / 3).evolve(slot=i) for i, p in enumerate(plans) if p.arm == "random"
+    ]
+    (summary,) = next_state(CampaignState(campaign_id="c"), hits, [], tools).history
+    assert [(a.arm, a.asked, a.hits) for a in summary.arms] == [("operators", 2, 0), ("random", 2, 2)]
+    assert run([0.2], tools_for())[0].history[0].arms == ()
 
 
 @settings(max_examples=25)
@@ -178,6 +244,11 @@ def test_a_resumed_search_goes_the_same_way(energies, patience):
         ([5.0, 5.0, 5.0, 5.006], HIGHER, False),
         ([300.0, 300.0, 300.0, 301.0], HIGHER, False),
         ([], LOWER, False),
+        ([9.0, 9.0, 6.0], NEAR, False),
+        ([6.0, 6.0, 4.2], NEAR, False),
+        ([6.0, 6.0, 4.0], NEAR, True),
+        ([4.0, 6.0, 6.0], NEAR, True),
+        ([5.5, 5.2, 5.5], NEAR, True),
     ],
 )
 def test_stagnation_is_counted_in_generations_without_a_gain(bests, objective, expected):

@@ -3,11 +3,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 
-from matsearch.core.protocols import Limits, Slot
 from matsearch.core.records import Parent
+from matsearch.core.slots import Limits, Slot
 from matsearch.core.structures import encode_structure
 from matsearch.crystal.balance import charge_balance
 from matsearch.crystal.limits import shortest_contact_ratio, volume_ratio
+from matsearch.crystal.scope import allows
 from matsearch.propose.operators.cells import crowded_pairs
 from matsearch.propose.operators.heredity import heredity
 from matsearch.testing.samples import sample_structure
@@ -116,5 +117,5 @@ def test_children_keep_limits_and_leave_their_parents_alone(first, second, seed,
     assert (change is None) == (again is None)
     if change is not None:
         assert encode_structure(change.structure) == encode_structure(again.structure)
-        assert slot.limits.allow(change.structure.composition)
+        assert allows(slot.limits, change.structure.composition)
         assert shortest_contact_ratio(change.structure) >= 0.75 - 1e-6

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Composition, Lattice, Structure
 
-from matsearch.core.protocols import Limits, Slot
 from matsearch.core.records import Parent
+from matsearch.core.slots import Limits, Slot
 from matsearch.crystal.balance import charge_balance
 from matsearch.crystal.limits import atomic_volume, shortest_contact_ratio
 from matsearch.crystal.matching import matcher

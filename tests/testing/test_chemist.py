@@ -10,10 +10,11 @@ from pymatgen.core import Composition, Element, Structure
 
 import matsearch.testing
 from matsearch.core.language_model import LanguageModelSection
-from matsearch.core.protocols import Limits, Slot
 from matsearch.core.records import Parent
+from matsearch.core.slots import Brief, Failed, Limits, Slot
 from matsearch.crystal.languages import LANGUAGES
 from matsearch.crystal.limits import shortest_contact_ratio
+from matsearch.crystal.scope import allows, most_electronegative
 from matsearch.parse.reply.reading import read_reply
 from matsearch.propose.llm.requests import Requests
 from matsearch.testing.chemist import Chemist
@@ -37,21 +38,26 @@ LOSSLESS = {
 }
 """Mistakes behind which the crystals are still what they were."""
 
+NO_BRIEF = Brief()
+
 HOPELESS = {"unknown element", "huge cell"}
 OTHERS = {"truncated", "symmetry claim", "overlapping"}
 
 
-def slot_of(formulas=(), parents=(), elements=("Cl", "Na", "O"), max_atoms=12, number=0):
+def slot_of(
+    formulas=(), parents=(), elements=("Cl", "Na", "O"), max_atoms=12, number=0, brief=NO_BRIEF, **more
+):
     given = tuple(
         Parent(parent_id=str(i), structure=s, energy_above_hull=0.01) for i, s in enumerate(parents)
     )
-    limits = Limits(elements=elements, max_atoms=max_atoms, formulas=formulas)
-    return Slot(campaign_id="c", generation=0, slot=number, seed=0, parents=given, limits=limits)
+    limits = Limits(elements=elements, max_atoms=max_atoms, formulas=formulas, **more)
+    return Slot(campaign_id="c", generation=0, slot=number, seed=0, parents=given, limits=limits, brief=brief)
 
 
-def messages_of(language="poscar", n=5, **slot):
+def messages_of(language="poscar", n=5, name=None, **slot):
     section = LanguageModelSection(model="any", language=language)
-    request = Requests(section, predict=bool(slot.get("formulas"))).request(slot_of(**slot), n)
+    request = Requests(section, name=name, predict=bool(slot.get("formulas"))).request(slot_of(**slot), n)
+    assert name is None or request.prompt_id.startswith(f"{name}/")
     return [message.document() for message in request.messages]
 
 
@@ -95,6 +101,97 @@ def test_reads_formulas():
     assert question.formulas == ("FeO", "LaFeO3")
     assert question.elements == ("Fe", "La", "O")
     assert question.max_atoms == 10
+
+
+KF = sample_structure("K", "F", 5.3)
+FAILURES = (
+    Failed(
+        candidate_id="f",
+        formula="RbI",
+        structure=sample_structure("Rb", "I", 3.0),
+        reason="overlapping: Rb-I of 1.5",
+    ),
+)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    ("name", "shown"), [("csg", 2), ("multi-objective", 2), ("mutate", 1), ("cross", 2), ("repair", 0)]
+)
+def test_reads_every_prompt_and_takes_no_failure_for_a_parent(name, shown, language):
+    brief = Brief(
+        failures=FAILURES, objectives=("Energy above hull: low.", "Band gap: at least 3 eV is required.")
+    )
+    question = read_question(
+        messages_of(
+            language,
+            3,
+            name,
+            parents=(KF, sample_structure()),
+            brief=brief,
+            n_elements=(2, 3),
+            anions=("Cl", "O"),
+        )
+    )
+    assert (question.n, question.max_atoms, question.language, question.formulas) == (3, 12, language, ())
+    assert (question.elements, question.n_elements, question.anions) == (
+        ("Cl", "Na", "O"),
+        (2, 3),
+        ("Cl", "O"),
+    )
+    assert len(question.parents) == shown
+    assert "RbI" not in {s.composition.reduced_formula for s in question.parents}
+    assert [s.composition.reduced_formula for s in question.failed] == (["RbI"] if name == "repair" else [])
+
+
+@pytest.mark.parametrize("name", ["csg", "csg-zero-shot", "mutate", "cross", "repair"])
+@pytest.mark.parametrize(
+    "limits", [{"anions": ("O",)}, {"n_elements": (3, 3)}, {"anions": ("Cl", "O"), "n_elements": (3, 4)}]
+)
+def test_keeps_to_the_limits_of_every_prompt(name, limits):
+    elements = ("Al", "Cl", "F", "Mg", "Na", "O")
+    slot = {
+        "parents": (KF, sample_structure()),
+        "brief": Brief(failures=FAILURES),
+        "elements": elements,
+        **limits,
+    }
+    crystals = crystals_of(Chemist()(messages_of(n=4, name=name, **slot), {"seed": 2}))
+    assert len(crystals) == 4
+    assert all(allows(slot_of(**slot).limits, crystal.composition) for crystal in crystals)
+
+
+def test_reads_any_element():
+    every = tuple(sorted(Element.from_Z(z).symbol for z in range(1, 95)))
+    chosen = tuple(symbol for symbol in every if symbol not in {"He", "Ne", "Po"})
+    asked = messages_of(elements=chosen, anions=("O", "S"))
+    assert "Any element up to" in asked[0]["content"]
+    assert read_question(asked).elements == chosen
+    crystals = crystals_of(Chemist()(asked, {}))
+    assert len(crystals) == 5
+    assert {most_electronegative(crystal.composition.chemical_system.split("-")) for crystal in crystals} <= {
+        "O",
+        "S",
+    }
+
+
+def test_a_repair_begins_with_the_crystal_that_failed():
+    """A failed crystal whose elements may stay: some answers keep its pattern at the usual volume."""
+    failed = Failed(
+        candidate_id="f", formula="NaCl", structure=sample_structure("Na", "Cl", 2.8), reason="bad volume"
+    )
+    asked = messages_of(n=6, name="repair", brief=Brief(failures=(failed,)), elements=("Cl", "Na"))
+    crystals = crystals_of(Chemist()(asked, {}))
+    assert any(len(c) == 2 and c.composition.reduced_formula == "NaCl" for c in crystals)
+    assert all(shortest_contact_ratio(crystal) > NEAREST - 0.01 for crystal in crystals)
+
+
+def test_answers_the_prompt_of_the_paper_with_the_elements_of_its_parents():
+    crystals = crystals_of(
+        Chemist()(messages_of(n=3, name="matllmsearch", parents=(KF, sample_structure())), {})
+    )
+    assert len(crystals) == 3
+    assert all({site.specie.symbol for site in crystal} <= {"K", "F", "Na", "Cl"} for crystal in crystals)
 
 
 def test_reads_other_words():

@@ -7,7 +7,10 @@ from typing import Any
 from matsearch.core.calls import Usage
 from matsearch.core.campaign import CampaignRecord
 from matsearch.core.records import Candidate
+from matsearch.export.report.front_numbers import Fronts
 from matsearch.export.report.numbers import (
+    CreditLine,
+    DriftNumbers,
     ElementShares,
     FunnelStep,
     GenerationNumbers,
@@ -43,6 +46,14 @@ class CampaignReport:
         Aware UTC, ISO 8601.
     usage, usage_sentence : Usage or None, str
         What the calls of a language model came to; none where none was asked.
+    drift : tuple of DriftNumbers
+        Kinds of crystals, distinct formulas and niches by generation.
+    fronts : Fronts or None
+        The crystals by their objectives; None with one objective.
+    credit : tuple of CreditLine
+        What each proposer came to, where a language model or several proposers are asked.
+    limits : tuple of str
+        The limits of the search, a line each, where elements and size do not say them.
     """
 
     record: CampaignRecord
@@ -59,6 +70,10 @@ class CampaignReport:
     written_at: str
     usage: Usage | None = None
     usage_sentence: str = ""
+    drift: tuple[DriftNumbers, ...] = ()
+    fronts: Fronts | None = None
+    credit: tuple[CreditLine, ...] = ()
+    limits: tuple[str, ...] = ()
 
     @property
     def scored(self) -> bool:
@@ -78,11 +93,21 @@ class CampaignReport:
             "hull_sentence": self.hull_sentence,
             "funnel": [{**step.document(), "share": step.share} for step in self.funnel],
             "verdicts": [count.document() for count in self.verdicts],
-            "generations": [numbers.document() for numbers in self.generations],
+            "generations": [_where_known(numbers) for numbers in self.generations],
             "operators": [numbers.document() for numbers in self.operators],
             "elements": [shares.document() for shares in self.elements],
             "crystals": [{**c.row, "line": c.line.document()} for c in self.crystals],
             "diagram": self.diagram.document() if self.diagram else None,
             "diagram_note": self.diagram_note,
             **({"usage": self.usage.document()} if self.usage else {}),
+            "drift": [numbers.document() for numbers in self.drift],
+            **({"fronts": self.fronts.document()} if self.fronts else {}),
+            **({"credit": [line.document() for line in self.credit]} if self.credit else {}),
+            **({"limits": list(self.limits)} if self.limits else {}),
         }
+
+
+def _where_known(numbers: GenerationNumbers) -> dict[str, Any]:
+    """Return the numbers of a generation; hypervolume and arms only where there are any."""
+    document = numbers.document()
+    return {k: v for k, v in document.items() if k not in ("hypervolume", "arms") or v not in (None, [])}

@@ -4,11 +4,14 @@ import base64
 from dataclasses import dataclass
 
 from matsearch.core.rounding import rounded
+from matsearch.export.report.arms import arms_figure, arms_of
 from matsearch.export.report.campaign import CampaignReport
 from matsearch.export.report.charts import funnel_figure, generations_figure, operators_figure
 from matsearch.export.report.crystals import draw_crystal
 from matsearch.export.report.diagram_figure import hull_figure
 from matsearch.export.report.drift import elements_figure, elements_of
+from matsearch.export.report.fronts import fronts_figure
+from matsearch.export.report.groups import drift_figure, drift_sentence
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,21 @@ def chart_figures(report: CampaignReport) -> dict[str, Figure]:
     if elements_of(report.elements):
         words = f"Mean atomic fractions of {', '.join(elements_of(report.elements))} by generation; numbers in report.json."
         figures["elements"] = Figure(elements_figure(report.elements), words)
+    if drift_sentence(report.drift):
+        figures["drift"] = Figure(drift_figure(report.drift), drift_sentence(report.drift))
+    return figures | _shared_figures(report)
+
+
+def _shared_figures(report: CampaignReport) -> dict[str, Figure]:
+    figures, said = dict[str, Figure](), report.hull_sentence
+    if arms := arms_of(report.generations):
+        words = f"Shares of the crystals asked for, and new hits per 100 of them, by generation, of {', '.join(arms)}."
+        figures["arms"] = Figure(arms_figure(report.generations, said), f"{words} {said}")
+    if report.fronts is not None:
+        volumes = {g.generation: g.hypervolume for g in report.generations if g.hypervolume is not None}
+        figures["fronts"] = Figure(
+            fronts_figure(report.fronts, volumes, said), f"{_fronts_words(report)} {said}"
+        )
     if report.diagram is not None:
         figures["hull"] = Figure(hull_figure(report.diagram, said), f"{_diagram_words(report)} {said}")
     return figures
@@ -73,6 +91,17 @@ def _progress_words(report: CampaignReport) -> str:
         f"Best and median energy above hull over {len(report.generations)} generations (restarts: {restarts}); "
         f"at the end the best is {rounded(last.best_so_far or 0.0):+.3f} eV/atom and {last.metastable_so_far} crystals are under "
         "0.1 eV/atom."
+    )
+
+
+def _fronts_words(report: CampaignReport) -> str:
+    assert report.fronts is not None  # noqa: S101 - asked only where there are some
+    first = sum(point.front == 1 for point in report.fronts.points)
+    volumes = [g.hypervolume for g in report.generations if g.hypervolume is not None]
+    grown = f"; hypervolume {volumes[0]:.4f} at first, {volumes[-1]:.4f} at the end" if volumes else ""
+    return (
+        f"{len(report.fronts.points)} crystals by {', '.join(axis.label for axis in report.fronts.axes)}; "
+        f"{first} on the first front{grown}."
     )
 
 

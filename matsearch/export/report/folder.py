@@ -7,13 +7,17 @@ from pathlib import Path
 import yaml
 from pymatgen.core import Composition
 
+from matsearch.core.config import parse_config
 from matsearch.core.writing import write_whole
+from matsearch.export.report.asked import config_said
 from matsearch.export.report.campaign import CampaignReport
 from matsearch.export.report.figures import chart_figures, crystal_figures
 from matsearch.export.report.page import render_page
 from matsearch.export.writing import writing_to
 
-_OURS = re.compile(r"crystal-\d{3,}-[A-Za-z0-9().]+\.png|(funnel|generations|operators|elements|hull)\.png")
+_OURS = re.compile(
+    r"crystal-\d{3,}-[A-Za-z0-9().]+\.png|(funnel|generations|operators|arms|elements|drift|fronts|hull)\.png"
+)
 
 
 def write_report(report: CampaignReport, folder: Path) -> list[str]:
@@ -47,7 +51,8 @@ def crystal_name(rank: int, of: int, formula: str) -> str:
 
 def _files(report: CampaignReport) -> dict[str, bytes]:
     charts, drawings = chart_figures(report), crystal_figures(report)
-    config = yaml.safe_dump(report.record.config, sort_keys=False, allow_unicode=True)
+    asked = parse_config(report.record.config)
+    config = yaml.safe_dump(config_said(report.record.config, asked), sort_keys=False, allow_unicode=True)
     numbers = json.dumps(report.document(), indent=2, allow_nan=False)
     files = {
         "report.html": render_page(report, charts, drawings, config).encode(),

@@ -1,5 +1,6 @@
 """The numbers of a report: what its page, its figures and ``report.json`` are made of."""
 
+from matsearch.core.campaign import ArmCount
 from matsearch.core.model import Record
 
 
@@ -50,6 +51,10 @@ class GenerationNumbers(Record):
         Of ``distinct``, those under 0.1 eV/atom: born here, and up to here.
     restarted : bool
         Whether the search stagnated, so that the next generation began from the seeds again.
+    hypervolume : float or None
+        Of all believed crystals up to here, as a share of the box of the objectives' axes; None with one objective.
+    arms : tuple of ArmCount
+        What each proposer earned, where several share the proposals.
     """
 
     generation: int
@@ -61,6 +66,8 @@ class GenerationNumbers(Record):
     metastable: int
     metastable_so_far: int
     restarted: bool
+    hypervolume: float | None = None
+    arms: tuple[ArmCount, ...] = ()
 
 
 class OperatorNumbers(Record):
@@ -100,6 +107,46 @@ class ElementShares(Record):
     generation: int
     proposed: dict[str, float]
     parents: dict[str, float]
+
+
+class Mix(Record):
+    """What kinds of crystals there are among some: shares, from 0 to 1.
+
+    Attributes
+    ----------
+    crystals : int
+        How many there are.
+    precious, f_block : float
+        Of those that hold a precious metal, an element of the f block.
+    no_anion_former : float
+        Of those without N, O, S, Se, Te or a halogen: intermetallics and carbides, for example.
+    formulas : float
+        Distinct reduced formulas per crystal: 1 where no two have the same.
+    """
+
+    crystals: int
+    precious: float
+    f_block: float
+    no_anion_former: float
+    formulas: float
+
+
+class DriftNumbers(Record):
+    """Where a search drifts: the crystals of one generation and those they were made from.
+
+    Attributes
+    ----------
+    proposed, parents : Mix or None
+        Proposals with a structure; the crystals of the campaign that they were made from. None where there is none.
+    niches, niches_so_far : int
+        Niches of chemistry and structure with a distinct believed crystal: born here, and up to here.
+    """
+
+    generation: int
+    proposed: Mix | None
+    parents: Mix | None
+    niches: int
+    niches_so_far: int
 
 
 class Ancestor(Record):
@@ -169,3 +216,54 @@ class HullDiagram(Record):
     phases: tuple[HullPhase, ...]
     tie_lines: tuple[tuple[int, int], ...]
     points: tuple[HullPoint, ...]
+
+
+class CreditLine(Record):
+    """What one proposer came to, by prompt and model.
+
+    Attributes
+    ----------
+    proposer : str
+        ``llm``, ``operators`` or ``random``.
+    prompt : str or None
+        Its name with its version (``csg/1``); None where no model was asked.
+    model : str or None
+        As the endpoint says it; None where no model was asked.
+    asked : int
+        Crystals asked for, those of calls that failed too.
+    valid : int
+        Candidates that passed sanity.
+    distinct : int
+        Scored crystals that it found first, flagged ones included.
+    metastable : int
+        Of them: believed, under 0.1 eV/atom, and not their own root.
+    hits : int
+        Of them: no known phase, and like no crystal before.
+    per_100, per_100_low, per_100_high : float or None
+        Hits per 100 asked, with the 95 percent Wilson interval; None where nothing was asked.
+    calls : int
+        Made for this campaign; answers from the store are not among them.
+    input_tokens, output_tokens : int or None
+        Of its calls, known ones added up; None where none is known.
+    cost : float or None
+        Of its calls, known ones added up, in USD; None where none is known.
+    cost_per_hit : float or None
+        In USD; None without a cost or a hit.
+    """
+
+    proposer: str
+    prompt: str | None = None
+    model: str | None = None
+    asked: int
+    valid: int
+    distinct: int
+    metastable: int
+    hits: int
+    per_100: float | None = None
+    per_100_low: float | None = None
+    per_100_high: float | None = None
+    calls: int = 0
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost: float | None = None
+    cost_per_hit: float | None = None

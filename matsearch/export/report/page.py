@@ -6,9 +6,18 @@ from typing import TYPE_CHECKING
 
 from matsearch.core.config import parse_config
 from matsearch.core.rounding import rounded
+from matsearch.export.report.asked import (
+    islands_words,
+    objectives_words,
+    portfolio_words,
+    selection_words,
+    unit_words,
+)
 from matsearch.export.report.campaign import CampaignReport, RankedCrystal
 from matsearch.export.report.crystals import drawn_cell, element_colours
 from matsearch.export.report.figures import Figure
+from matsearch.export.report.fronts import fronts_words
+from matsearch.export.report.groups import drift_sentence
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -37,6 +46,7 @@ def render_page(
         provenance=report.record.provenance,
         charts=charts,
         crystals=list(zip(report.crystals, drawings, strict=True)),
+        fronts_caption=fronts_words(report.fronts) if report.fronts else "",
         ranks={crystal.candidate.candidate_id: crystal.row["rank"] for crystal in report.crystals},
         config_yaml=config_yaml,
     )
@@ -113,10 +123,19 @@ def _environment() -> "Environment":
         "colours": element_colours,
         "drawn": drawn_cell,
         "breakable": breakable_label,
+        "objectives": objectives_words,
+        "selection": selection_words,
+        "islands": islands_words,
+        "portfolio": portfolio_words,
         "signed": lambda value, digits=3: _number(value, digits, "+"),
         "fixed": lambda value, digits=1: _number(value, digits),
         "percent": lambda share: NOTHING if share is None else f"{share:.0%}",
         "words": lambda text: str(text).replace("_", " "),
+        "drifted": drift_sentence,
+        "unit": unit_words,
+        "figures": lambda value: NOTHING if value is None else f"{rounded(value, 6):.4g}",
+        "cost": lambda value: NOTHING if value is None else f"{value:,.3g}",
+        "counted": lambda value: NOTHING if value is None else f"{value:,}",
         "said": lambda value: NOTHING if value in (None, "") else value,
     }
     environment.globals["nothing"] = NOTHING

@@ -182,7 +182,7 @@ class Caller:
         output_tokens = _added(a.reply.output_tokens for a in course.answers)
         return request.ended(
             messages=course.messages,
-            parents_shown=max(0, len(request.parents) - course.variant),
+            parents_shown=(len(request.parents), *request.shown)[course.variant],
             sent=summary(course.sent),
             endpoint=self._endpoint.name,
             resolved_model=reply.model,

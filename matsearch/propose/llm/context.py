@@ -1,4 +1,4 @@
-"""Whether a prompt fits a model's context: parents are given up, instructions never."""
+"""Whether a prompt fits a model's context: failures and parents are given up, instructions never."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ REMEDY = "lower propose.llm.max_tokens or propose.llm.crystals, or take a model 
 
 
 def variants(request: CallRequest) -> tuple[tuple[Message, ...], ...]:
-    """Return the messages as asked for, then with one parent fewer each."""
+    """Return the messages as asked for, then with less in them each."""
     return (request.messages, *request.shorter)
 
 

@@ -5,25 +5,28 @@ What is filled in, a parent's text for one, is data: it is never a template itse
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 from jinja2 import StrictUndefined, Template, TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from matsearch.core.errors import InputError, MatsearchError
 from matsearch.core.keys import content_key
 from matsearch.core.model import Record
 from matsearch.core.resources import find
+from matsearch.propose.llm.schema import ReplyField, check_names
 
 _FRONT = re.compile(r"\A---\r?\n(.*?)\r?\n---\r?\n(.*)\Z", re.DOTALL)
 _GAPS = re.compile(r"\n{3,}")
 # Markdown, not HTML: an escaped formula would be a wrong one
 _TEMPLATES = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False, trim_blocks=False)
 MAX_PROMPT_BYTES = 100_000
+
+FORMULA = ReplyField(type="string", description="the formula of the cell")
 
 
 class Front(Record):
@@ -37,11 +40,23 @@ class Front(Record):
         Raised with each change of the text.
     inputs : tuple of str
         The variables it uses.
+    parents : int or None
+        How many parents it shows, no more and no fewer; None is as many as ``propose.llm.parents``, or as there are.
+    reply_schema : dict of str to ReplyField
+        What each entry of the reply has beside its crystal.
     """
 
     id: str = Field(pattern=r"^[a-z][a-z0-9-]{0,40}$")
     version: int = Field(ge=1)
     inputs: tuple[str, ...]
+    parents: int | None = Field(default=None, ge=0, le=2)
+    reply_schema: dict[str, ReplyField] = {"formula": FORMULA}
+
+    @field_validator("reply_schema")
+    @classmethod
+    def _names_of_fields(cls, fields: dict[str, ReplyField]) -> dict[str, ReplyField]:
+        check_names(fields)
+        return fields
 
 
 class Prompt(Record):
@@ -60,6 +75,11 @@ class Prompt(Record):
         """Of what it says; its file's place and name aside."""
         return content_key("prompt/1", self.document())
 
+    @cached_property
+    def used(self) -> frozenset[str]:
+        """The variables that its text uses."""
+        return frozenset(meta.find_undeclared_variables(_TEMPLATES.parse(self.text)))
+
     def render(self, values: Mapping[str, Any]) -> str:
         """Return the text with its inputs filled in.
 
@@ -70,12 +90,12 @@ class Prompt(Record):
         """
         try:
             filled = _compiled(self.text).render({name: values[name] for name in self.front.inputs})
-        except (TemplateError, KeyError, TypeError, ValueError) as error:
+        except (TemplateError, KeyError, TypeError, ValueError, ArithmeticError) as error:
             raise InputError(f"prompt {self.prompt_id}: {error}", "mend its template") from error
         return _GAPS.sub("\n\n", filled).strip()
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)
 def _compiled(text: str) -> Template:
     return _TEMPLATES.from_string(text)
 
@@ -100,8 +120,14 @@ def load_prompt(name: str, known: frozenset[str] = frozenset()) -> Prompt:
     except MatsearchError:
         raise
     except (OSError, UnicodeDecodeError, yaml.YAMLError, TemplateError, ValidationError) as error:
-        said = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        said = _first(error) if isinstance(error, ValidationError) else error
         raise InputError(f"prompt {path}: {' '.join(str(said).split())}", "mend that file") from error
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors()[0]
+    place = ".".join(map(str, first["loc"]))
+    return f"{place}: {first['msg'].removeprefix('Value error, ')}".removeprefix(": ")
 
 
 def _checked(path: Path, known: frozenset[str]) -> Prompt:
@@ -110,11 +136,10 @@ def _checked(path: Path, known: frozenset[str]) -> Prompt:
     parts = _FRONT.match(path.read_text(encoding="utf-8"))
     if parts is None:
         raise InputError(f"prompt {path} does not begin with front matter", "see prompts/README.md")
-    front = Front.model_validate(yaml.safe_load(parts[1]))
-    used = meta.find_undeclared_variables(_TEMPLATES.parse(parts[2]))
-    if unnamed := sorted(used - set(front.inputs)):
+    prompt = Prompt(front=Front.model_validate(yaml.safe_load(parts[1])), text=parts[2])
+    if unnamed := sorted(prompt.used - set(prompt.front.inputs)):
         raise InputError(f"prompt {path} uses {', '.join(unnamed)}, not among its inputs", "name it there")
-    if unknown := sorted(set(front.inputs) - known):
+    if unknown := sorted(set(prompt.front.inputs) - known):
         can = ", ".join(sorted(known)) or "none"
         raise InputError(f"prompt {path}: nobody fills in {', '.join(unknown)}", f"inputs can be: {can}")
-    return Prompt(front=front, text=parts[2])
+    return prompt

@@ -7,9 +7,10 @@ from itertools import product
 import numpy as np
 from pymatgen.core import Composition, Lattice, Structure
 
-from matsearch.core.protocols import Limits
+from matsearch.core.slots import Limits
 from matsearch.crystal.balance import ANION_FORMERS, charge_balance
 from matsearch.crystal.limits import covalent_radius
+from matsearch.crystal.scope import allows
 
 USUAL_CONTACT = 0.75
 """Of the sum of two covalent radii. 99 percent of 500 known crystals (Materials Project) keep it in all pairs."""
@@ -185,7 +186,7 @@ def _small_factors(most: int) -> list[int]:
 
 def _allowed(counts: Mapping[str, int], size: int, limits: Limits) -> bool:
     composition = Composition({symbol: n for symbol, n in counts.items() if n})
-    if not composition or not limits.allow(composition):
+    if not composition or not allows(limits, composition):
         return False
     balance = charge_balance(composition)
     return balance == "yes" or (balance == "not applicable" and size == 1)

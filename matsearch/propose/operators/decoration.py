@@ -5,7 +5,7 @@ from itertools import groupby
 import numpy as np
 from pymatgen.core import Structure
 
-from matsearch.core.protocols import Slot
+from matsearch.core.slots import Slot
 from matsearch.crystal.limits import electronegativity
 from matsearch.propose.assignment import draw_assignment
 from matsearch.propose.change import Change

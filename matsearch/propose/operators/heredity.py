@@ -7,10 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from pymatgen.core import Composition, Lattice, Structure
 
-from matsearch.core.protocols import Limits, Slot
 from matsearch.core.records import Parent
+from matsearch.core.slots import Limits, Slot
 from matsearch.crystal.balance import charge_balance
 from matsearch.crystal.limits import usual_volume, volume_ratio
+from matsearch.crystal.scope import allows
 from matsearch.propose.change import Change, draw_parent
 from matsearch.propose.operators.cells import counts_of, crowded_pairs, enlarged, fill_holes
 
@@ -92,7 +93,7 @@ def _targets(child: Structure, parents: tuple[Parent, Parent], limits: Limits) -
     """Return the compositions that a child may be corrected to."""
     if limits.formulas:
         units = [Composition(formula) for formula in limits.formulas]
-    elif limits.allow(child.composition) and _is_sound(child, parents):
+    elif allows(limits, child.composition) and _is_sound(child, parents):
         return [Counter(counts_of(child))]
     else:
         units = [parent.structure.composition for parent in parents]
@@ -101,7 +102,7 @@ def _targets(child: Structure, parents: tuple[Parent, Parent], limits: Limits) -
         atoms = {symbol: int(n) for symbol, n in unit.reduced_composition.get_el_amt_dict().items()}
         most = limits.max_atoms // sum(atoms.values())
         targets += [Counter({symbol: n * k for symbol, n in atoms.items()}) for k in range(1, most + 1)]
-    return [target for target in targets if limits.allow(Composition(target))]
+    return [target for target in targets if allows(limits, Composition(target))]
 
 
 def _is_sound(child: Structure, parents: tuple[Parent, Parent]) -> bool:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from matsearch.core.protocols import Slot
+from matsearch.core.slots import Slot
 from matsearch.crystal.limits import usual_volume
 from matsearch.propose.change import Change, draw_parent
 from matsearch.propose.operators.cells import (

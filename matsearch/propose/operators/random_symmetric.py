@@ -7,12 +7,14 @@ from math import gcd
 import numpy as np
 from pymatgen.core import Composition, Lattice, Structure
 
-from matsearch.core.protocols import Limits, Slot
+from matsearch.core.slots import Limits, Slot
 from matsearch.crystal.balance import ANION_FORMERS, charge_balance
 from matsearch.crystal.limits import usual_volume
+from matsearch.crystal.scope import allows
 from matsearch.crystal.wyckoff_positions import Group, Position, orbit, space_group, wyckoff_positions
 from matsearch.propose.change import Change
 from matsearch.propose.operators.cells import image_distances, least_distances
+from matsearch.propose.operators.elements import draw_symbols
 
 MAX_UNITS = 4
 COMPOSITIONS = 50
@@ -38,14 +40,15 @@ def random_symmetric(slot: Slot, rng: np.random.Generator) -> Change | None:
 
     The idea is that of Lyakhov et al., Comput. Phys. Commun. 184, 1172 (2013), and of Fredericks et al. (PyXtal),
     Comput. Phys. Commun. 261, 107810 (2021). The composition is one of the formulas asked for, else any of the
-    system's, mostly neutral where it has an anion former; 1 to 4 formula units. Space groups are drawn alike until
-    one takes the atoms. The volume is 0.85 to 1.3 times the sum of the atoms' usual ones; no pair of atoms is closer than
-    0.75 of its covalent radii, anions not than 1.4 where charges balance. The work of a draw is bounded.
+    system's, mostly neutral where it has an anion former; 1 to 4 formula units. Space groups are drawn alike among
+    those allowed until one takes the atoms. The volume is 0.85 to 1.3 times the sum of the atoms' usual ones; no pair
+    of atoms is closer than 0.75 of its covalent radii, anions not than 1.4 where charges balance. The work of a draw is
+    bounded.
     """
     counts = _draw_counts(slot.limits, rng)
     if counts is None:
         return None
-    for number in rng.permutation(np.arange(1, 231))[:GROUPS]:
+    for number in rng.permutation(slot.limits.spacegroups or np.arange(1, 231))[:GROUPS]:
         structure = symmetric_crystal(counts, int(number), rng)
         if structure is not None:
             formula, units = Composition(counts).get_reduced_formula_and_factor()
@@ -83,7 +86,7 @@ def symmetric_crystal(counts: Mapping[str, int], number: int, rng: np.random.Gen
 def _draw_counts(limits: Limits, rng: np.random.Generator) -> dict[str, int] | None:
     """Return the atoms of a cell; None where no formula fits into one, or none was drawn."""
     units = [_unit(formula) for formula in limits.formulas] or [_draw_unit(limits, rng)]
-    fitting = [unit for unit in units if unit and limits.allow(Composition(unit))]
+    fitting = [unit for unit in units if unit and allows(limits, Composition(unit))]
     if not fitting:
         return None
     unit = fitting[int(rng.integers(len(fitting)))]
@@ -99,14 +102,13 @@ def _unit(formula: str) -> dict[str, int]:
 
 def _draw_unit(limits: Limits, rng: np.random.Generator) -> dict[str, int]:
     """Return a formula unit of some of the elements, two or more where there are, seldom one out of balance."""
-    most = min(len(limits.elements), limits.max_atoms)
     for _ in range(ELEMENTS):
-        size = int(rng.integers(min(2, most), most + 1))
-        symbols = rng.choice(limits.elements, size, replace=False).tolist()
+        symbols = draw_symbols(limits, rng)
         for _ in range(COMPOSITIONS):
             unit = _draw_amounts(symbols, rng)
-            if sum(unit.values()) <= limits.max_atoms and (
-                charge_balance(Composition(unit)) != "no" or rng.random() < UNBALANCED
+            composition = Composition(unit)
+            if allows(limits, composition) and (
+                charge_balance(composition) != "no" or rng.random() < UNBALANCED
             ):
                 return unit
     return {}

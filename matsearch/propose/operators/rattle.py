@@ -3,7 +3,7 @@
 import numpy as np
 from pymatgen.core import Structure
 
-from matsearch.core.protocols import Slot
+from matsearch.core.slots import Slot
 from matsearch.core.thresholds import LEAST_CONTACT
 from matsearch.crystal.limits import shortest_contact_ratio
 from matsearch.propose.change import Change, allowed_parents, draw_parent, maybe_doubled

@@ -3,7 +3,7 @@
 import numpy as np
 from pymatgen.core import Lattice, Structure
 
-from matsearch.core.protocols import Slot
+from matsearch.core.slots import Slot
 from matsearch.propose.change import Change, allowed_parents, draw_parent
 
 MIN_STRAIN = 0.04

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from pymatgen.core import Structure
 
-from matsearch.core.protocols import Slot
+from matsearch.core.slots import Slot
 from matsearch.crystal.valences import fixed_states
 from matsearch.propose.assignment import draw_assignment, similarity
 from matsearch.propose.change import Change

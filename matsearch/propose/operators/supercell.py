@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from pymatgen.core import Composition, Structure
 
-from matsearch.core.protocols import Limits, Slot
+from matsearch.core.slots import Limits, Slot
+from matsearch.crystal.scope import allows
 from matsearch.propose.assignment import preference, similarity
 from matsearch.propose.change import Change, draw_parent
 from matsearch.propose.patterns import orbits, rescaled
@@ -88,7 +89,7 @@ def _weight(cell: Structure, sites: np.ndarray, new: str, limits: Limits) -> flo
     old = cell[int(sites[0])].specie.symbol
     kinds, counts = np.unique(_edited(cell, sites, new), return_counts=True)
     composition = Composition(dict(zip(kinds.tolist(), counts.tolist(), strict=True)))
-    if new == old or not limits.allow(composition):
+    if new == old or not allows(limits, composition):
         return 0.0
     return similarity(old, new) * preference(composition)
 

@@ -157,7 +157,9 @@ def with_parents(request_of):
     texts = ["propose one crystal" + " word" * 300 * n for n in (2, 1, 0)]
     first, *shorter = [(Message(role="user", content=text),) for text in texts]
     parents = tuple(Parent(parent_id=f"p{n}", structure=sample_structure()) for n in range(2))
-    return lambda **changes: request_of(messages=first, shorter=tuple(shorter), parents=parents, **changes)
+    return lambda **changes: request_of(
+        messages=first, shorter=tuple(shorter), shown=(1, 0), parents=parents, **changes
+    )
 
 
 @pytest.mark.parametrize(("limit", "shown"), [(1000, 2), (400, 1), (50, 0)])

@@ -7,7 +7,8 @@ from matsearch.core.language_model import LanguageModelSection
 from matsearch.core.resources import available
 from matsearch.crystal.languages import LANGUAGES
 from matsearch.propose.llm.prompts import load_prompt
-from matsearch.propose.llm.requests import INPUTS, Requests
+from matsearch.propose.llm.requests import Requests
+from matsearch.propose.llm.script import ANSWERING, DATA, INPUTS, PARTS
 
 FRONT = "---\nid: mine\nversion: 3\ninputs: [n]\n---\n"
 
@@ -52,6 +53,24 @@ def test_its_hash_is_that_of_its_text_wherever_it_lies(written, tmp_path):
             "could not determine a constructor",
         ),
         (FRONT + "{% if n %}", "Unexpected end of template|unknown tag"),
+        (FRONT.replace("3", "3\nparents: 3") + "{{ n }}", "parents: .*less than or equal to 2"),
+        (FRONT.replace("3", "3\ntools: [x]") + "{{ n }}", "tools: Extra inputs"),
+        (
+            FRONT.replace("3", "3\nreply_schema: {a: {type: object}}") + "{{ n }}",
+            "reply_schema.a.type: .*'string'",
+        ),
+        (FRONT.replace("3", "3\nreply_schema: {a: {type: array}}") + "{{ n }}", "reply_schema.a: an array"),
+        (
+            FRONT.replace("3", "3\nreply_schema: {a: {type: array, items: {type: array}}}") + "{{ n }}",
+            "reply_schema.a.items.type",
+        ),
+        (
+            FRONT.replace("3", "3\nreply_schema: {a: {type: string, enum: [x]}}") + "{{ n }}",
+            "enum: Extra inputs",
+        ),
+        (FRONT.replace("3", "3\nreply_schema: {Sites: {type: string}}") + "{{ n }}", "'Sites' is no name"),
+        (FRONT.replace("3", "3\nreply_schema: {sites: {type: string}}") + "{{ n }}", "part of the crystal"),
+        (FRONT.replace("3", "3\nreply_schema: [a]") + "{{ n }}", "reply_schema: .*dictionary"),
     ],
 )
 def test_what_is_wrong_is_named(written, text, said):
@@ -72,14 +91,31 @@ def test_a_missing_prompt_names_those_there_are():
 
 def test_every_packaged_prompt_can_be_read():
     for name in available("prompts"):
-        load_prompt(name, INPUTS | {"key"})
-    parts = [f"parts/{name}" for name in (*LANGUAGES, "reply")]
-    assert [load_prompt(name, frozenset({"key"})).front.id for name in parts] == [*LANGUAGES, "reply"]
+        load_prompt(name, INPUTS)
+    answering = [f"parts/{name}" for name in (*LANGUAGES, "reply")]
+    assert [load_prompt(name, ANSWERING).front.id for name in answering] == [*LANGUAGES, "reply"]
+    assert tuple(load_prompt(f"parts/{name}", DATA).front.id for name in PARTS) == PARTS
 
 
-def test_a_prompt_that_asks_for_nothing_is_refused(written):
+@pytest.mark.parametrize("name", sorted(set(available("prompts")) - {"README"}))
+def test_every_packaged_prompt_is_called_as_its_file_and_uses_what_it_names(name):
+    prompt = load_prompt(name, INPUTS)
+    assert prompt.front.id == name
+    assert prompt.used == set(prompt.front.inputs)
+
+
+@pytest.mark.parametrize(
+    ("front", "text", "said"),
+    [
+        ("inputs: []", "Hello.", "mine/1 asks for no crystals"),
+        ("inputs: [n]", "Hello.", "mine/1 asks for no crystals"),
+        ("inputs: [n]\nparents: 2", "Propose {{ n }}.", "mine/1 needs 2 parents and shows none"),
+        ("inputs: [n, cells]", "Propose {{ n }} of {{ cells }}.", "mine/1 is about given formulas"),
+    ],
+)
+def test_a_prompt_that_cannot_be_asked_is_refused(written, front, text, said):
     section = LanguageModelSection(
-        model="m", prompt=written("---\nid: mine\nversion: 1\ninputs: []\n---\nHello.")
+        model="m", prompt=written(f"---\nid: mine\nversion: 1\n{front}\n---\n{text}")
     )
-    with pytest.raises(InputError, match="mine/1 asks for no crystals"):
+    with pytest.raises(InputError, match=said):
         Requests(section, predict=False)

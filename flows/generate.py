@@ -1,0 +1,42 @@
+"""Crystal structure generation: new crystals of chosen elements, as one dynamic jobflow flow.
+
+For example, from a folder made by ``matsearch init``::
+
+    from jobflow import run_locally
+    from flows.generate import build
+
+    run_locally(build(["Na", "Zn", "S"], store="mongodb://localhost:27017/matsearch"))
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jobflow import Flow
+
+from matsearch.graph.api import resolve_config
+from matsearch.graph.makers import CampaignMaker
+
+
+def build(
+    elements: Sequence[str] = (),
+    config: str | Path = "generate",
+    store: str = "sqlite:///matsearch.sqlite",
+    **changes: Any,
+) -> Flow:
+    """Return the flow that searches for crystals of some elements.
+
+    Parameters
+    ----------
+    elements : sequence of str
+        Symbols, or ``["any"]``; empty: those of the configuration.
+    config : str or Path
+        A YAML file, or the name of a packaged one: who proposes, how much, how long.
+    store : str
+        Repository URI that the jobs can reach.
+    **changes
+        Keys to change by dotted name, with two underscores for the dot: ``system__max_atoms=12``.
+    """
+    chosen = {"system.elements": list(elements)} if elements else {}
+    asked = {key.replace("__", "."): value for key, value in changes.items()}
+    return CampaignMaker(store=store).make(resolve_config(config, chosen | asked).model_dump(mode="json"))

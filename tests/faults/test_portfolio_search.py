@@ -1,0 +1,122 @@
+"""The whole loop of the language-model search over real HTTP: several proposers, a bandit, faults and kills."""
+
+import random
+import time
+
+import pytest
+
+from matsearch.testing.chemist import Chemist
+from matsearch.testing.language_server import LanguageServer
+from tests.commands import commands_in, run_toy, stored, uri, wait_until
+
+MODEL = "rule-based-chemist"
+PROMPTS = {"csg": 2, "mutate": 1, "cross": 1, "repair": 1}
+SEARCH = {
+    "propose__llm": {"model": MODEL, "crystals": 2, "parents": 2, "prompts": PROMPTS},
+    "propose__share": {"llm": 3, "operators": 2, "random": 1},
+    "propose__bandit": {"floor": 0.05},
+    "seeds__score": True,
+    "selection__niches": 0.3,
+    "population__islands": 2,
+    "population__proposals": 24,
+    "population__parents": 8,
+    "execution__calls__concurrency": 8,
+    "execution__calls__attempts": 4,
+    "execution__calls__time_limit_s": 5.0,
+    "execution__calls__input_price": 1.0,
+    "execution__calls__output_price": 2.0,
+}
+FAULTS = ("500", "429", "reset", "reset-midway", "broken-json", "empty-choices", "html")
+
+
+def one_in_ten(hit):
+    """Return the fault of a request: one in ten has one, whatever the order in which they come."""
+    number = int(hit.fingerprint[:8], 16)
+    first = not any(other.fingerprint == hit.fingerprint for other in SERVERS[-1].hits[: hit.number])
+    return FAULTS[number % len(FAULTS)] if first and number % 10 == 0 else None
+
+
+SERVERS = []
+
+
+@pytest.fixture
+def server():
+    SERVERS.append(LanguageServer(Chemist(mistakes=0.2), one_in_ten, latency_s=0.05))
+    yield SERVERS[-1]
+    SERVERS.pop().close()
+
+
+@pytest.fixture
+def commands(tmp_path):
+    with commands_in(tmp_path) as commands:
+        yield commands
+
+
+def search(store, generations):
+    return run_toy(store, **{**SEARCH, "budget__generations": generations})
+
+
+def environment(server):
+    return {"OPENAI_BASE_URL": server.base_url}
+
+
+def require_sums(ended, commands, store, server):
+    """Tokens, calls, crystals and cost are the same wherever they are added up."""
+    usage, funnel = ended.document["usage"], ended.document["funnel"]
+    lines = commands.run("calls", "--store", uri(store), "--json", "-n", "10000").document["calls"]
+    answered = [line for line in lines if line["answered"]]
+    assert usage["calls"] == len(lines)
+    assert usage["answered"] == len(answered) == len({hit.fingerprint for hit in server.hits if hit.answered})
+    for side in ("input_tokens", "output_tokens"):
+        assert usage[side] == sum(line[side] or 0 for line in lines) > 0
+    price = (usage["input_tokens"] + 2.0 * usage["output_tokens"]) / 1e6
+    assert usage["cost"] == pytest.approx(price)
+    (state,), candidates = stored(store)
+    arms = [arm for summary in state["history"] for arm in summary["arms"]]
+    assert sum(arm["asked"] for arm in arms) == funnel["asked"]
+    assert sum(arm["cost"] or 0.0 for arm in arms) == pytest.approx(usage["cost"])
+    assert {c["proposer"] for c in candidates} == {"llm", "operators", "random"}
+    slots = {(c["generation"], c["slot"]) for c in candidates if c["proposer"] == "llm"}
+    assert {(line["generation"], line["slot"]) for line in lines} == slots
+
+
+def test_several_proposers_share_a_search_and_all_adds_up(commands, server, tmp_path):
+    store = tmp_path / "s.sqlite"
+    ended = commands.run(*search(store, 3), env=environment(server))
+    assert ended.code == 0, ended.err
+    assert ended.document["funnel"]["asked"] == 3 * 24
+    require_sums(ended, commands, store, server)
+    again = commands.run(*search(store, 3), env=environment(server))
+    assert again.document["top"] == ended.document["top"]
+    assert again.document["usage"] == ended.document["usage"]
+    report = commands.run("report", "--store", uri(store), "--to", str(tmp_path / "r"))
+    assert report.code == 0, report.err
+    page = (tmp_path / "r" / "report.html").read_text()
+    assert all(word in page for word in ("mutate", "random", "operators"))
+
+
+@pytest.mark.slow
+def test_ten_generations_with_kills_end_like_an_undisturbed_run(commands, server, tmp_path):
+    rng = random.Random(7)
+    store = tmp_path / "s.sqlite"
+    for _ in range(12):
+        before = len(server.hits)
+        running = commands.start(*search(store, 10), env=environment(server))
+        wait_until(
+            lambda: len(server.hits) > before or running.poll() is not None,  # noqa: B023 - called at once
+            60,
+            running.err,
+        )
+        time.sleep(rng.uniform(0.0, 2.0))
+        running.kill()
+    ended = commands.run(*search(store, 10), env=environment(server))
+    assert ended.code == 0, ended.err
+    assert server.max_in_flight == 8
+    assert sum(hit.fault is not None for hit in server.hits) > 0
+    require_sums(ended, commands, store, server)
+    undisturbed = tmp_path / "u.sqlite"
+    with commands_in(tmp_path) as others:
+        whole = others.run(*search(undisturbed, 10), env=environment(server))
+    assert whole.document["top"] == ended.document["top"]
+    assert whole.document["funnel"] == ended.document["funnel"]
+    assert [s["history"] for s in stored(store)[0]] == [s["history"] for s in stored(undisturbed)[0]]
