@@ -79,6 +79,8 @@ def _values(item: Schema) -> str:
         return " or ".join(_values(choice) for choice in item["anyOf"])
     if "enum" in item:
         return ", ".join(f"`{value}`" for value in item["enum"])
+    if "prefixItems" in item:
+        return f"[{', '.join(_values(part) for part in item['prefixItems'])}]"
     if item.get("type") == "array":
         return f"list of {_values(item['items'])}"
     if item.get("type") == "object":

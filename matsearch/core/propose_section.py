@@ -24,10 +24,7 @@ ProposerName = Literal["llm", "operators", "random"]
 
 
 class BanditSection(Section):
-    """Shares that follow success: what was stable, new and different of all that a proposer was asked for.
-
-    See :func:`matsearch.pipeline.portfolio.crystals_by_arm`.
-    """
+    """Shares that follow success: what was stable, new and different of all that a proposer was asked for."""
 
     floor: Annotated[
         float,
