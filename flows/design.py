@@ -19,7 +19,7 @@ from jobflow import Flow
 from matsearch.graph.api import resolve_config
 from matsearch.graph.makers import CampaignMaker
 
-STABLE = {"name": "energy_above_hull", "direction": "minimize", "at_most": 0.1}
+STABLE = {"name": "energy_above_hull", "direction": "minimize", "at_most": 0.2}
 
 
 def build(
@@ -27,7 +27,7 @@ def build(
     elements: Sequence[str] = (),
     config: str | Path = "design",
     store: str = "sqlite:///matsearch.sqlite",
-    **changes: Any,
+    changes: Mapping[str, Any] | None = None,
 ) -> Flow:
     """Return the flow that searches the Pareto front of stability and other objectives.
 
@@ -41,11 +41,12 @@ def build(
         A YAML file, or the name of a packaged one: who proposes, how much, how long.
     store : str
         Repository URI that the jobs can reach.
-    **changes
-        Keys to change by dotted name, with two underscores for the dot: ``selection__niches=0.5``.
+    changes : mapping of str to object, optional
+        Other keys by dotted name, as ``--set`` takes them: ``{"selection.niches": 0.5}``.
     """
-    asked: dict[str, Any] = {"objectives": [STABLE, *map(dict, objectives)]} if objectives else {}
+    chosen: dict[str, Any] = {"objectives": [STABLE, *map(dict, objectives)]} if objectives else {}
     if elements:
-        asked["system.elements"] = list(elements)
-    asked |= {key.replace("__", "."): value for key, value in changes.items()}
-    return CampaignMaker(store=store).make(resolve_config(config, asked).model_dump(mode="json"))
+        chosen["system.elements"] = list(elements)
+    return CampaignMaker(store=store).make(
+        resolve_config(config, {**chosen, **(changes or {})}).model_dump(mode="json")
+    )

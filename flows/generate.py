@@ -8,7 +8,7 @@ For example, from a folder made by ``matsearch init``::
     run_locally(build(["Na", "Zn", "S"], store="mongodb://localhost:27017/matsearch"))
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ def build(
     elements: Sequence[str] = (),
     config: str | Path = "generate",
     store: str = "sqlite:///matsearch.sqlite",
-    **changes: Any,
+    changes: Mapping[str, Any] | None = None,
 ) -> Flow:
     """Return the flow that searches for crystals of some elements.
 
@@ -34,9 +34,11 @@ def build(
         A YAML file, or the name of a packaged one: who proposes, how much, how long.
     store : str
         Repository URI that the jobs can reach.
-    **changes
-        Keys to change by dotted name, with two underscores for the dot: ``system__max_atoms=12``.
+    changes : mapping of str to object, optional
+        Other keys by dotted name, as ``--set`` takes them: ``{"propose": {"share": {"operators": 3, "random": 1}}}``
+        does without a language model.
     """
     chosen = {"system.elements": list(elements)} if elements else {}
-    asked = {key.replace("__", "."): value for key, value in changes.items()}
-    return CampaignMaker(store=store).make(resolve_config(config, chosen | asked).model_dump(mode="json"))
+    return CampaignMaker(store=store).make(
+        resolve_config(config, {**chosen, **(changes or {})}).model_dump(mode="json")
+    )

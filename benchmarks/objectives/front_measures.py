@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from units import distinct_relaxations
+from searches import distinct_relaxations
 
 from matsearch.core.axes import Axis, axis_of
 from matsearch.core.config import Objective, parse_config

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from units import LEVEL, paired_interval
+from searches import LEVEL, paired_interval
 
 Found = Sequence[dict[str, Any]]
 FIRST = "pareto"

@@ -23,12 +23,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "offline"))
+sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/
 
 from drawing import draw_fronts, draw_hypervolumes
 from front_measures import measure
 from front_tables import report
-from units import Unit, run_units
+from searches import Unit, run_units
 
 SCHEMES = {"two": ("pareto", "weighted", "lexical"), "three": ("pareto", "weighted")}
 """Of each case; the paper's lexical score is of two objectives."""

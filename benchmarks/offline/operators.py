@@ -10,12 +10,15 @@ percent intervals over seeds by Student's t. Each search has its own store in ``
 
 import argparse
 import json
+import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from units import Unit, interval, run_units
+sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/
+
+from searches import Unit, interval, run_units
 
 from matsearch.core.propose_section import OperatorName
 from matsearch.core.thresholds import METASTABLE, earns_no_reward

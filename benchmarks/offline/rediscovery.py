@@ -10,17 +10,18 @@ chemical system instead. Cells are at most as large as the target's, or ``--max-
 
 import argparse
 import json
+import sys
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from pymatgen.analysis.structure_matcher import StructureMatcher
-from units import Unit, run_units
+sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/
 
-from matsearch.core.config import parse_config
-from matsearch.crystal.known import EmbeddedPhase, embedded_set
+from pymatgen.analysis.structure_matcher import StructureMatcher
+from searches import Unit, run_units
+from targets import phase, require_unseen
+
 from matsearch.pipeline.result import SearchResult
-from matsearch.pipeline.tools import build_tools
 
 TARGETS = ("SrTiO3-221", "Ti2AlC-194", "LiCoO2-166", "MgAl2O4-227")
 
@@ -81,20 +82,6 @@ def config(name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def require_unseen(name: str, document: dict[str, Any]) -> None:
-    """Stop if a seed or template of the search is an isotype of its target."""
-    tools = build_tools(parse_config(document))
-    target, matcher = phase(name).relaxed, StructureMatcher()
-    templates = tools.beginning.templates
-    given = [*tools.beginning.seeds, *templates]
-    isotypes = [p.parent_id for p in given if matcher.fit_anonymous(target, p.structure)]
-    if isotypes:
-        raise SystemExit(f"{name}: {', '.join(isotypes)} are isotypes of the target")
-    print(
-        f"{name:<12} {len(given) - len(templates)} seeds and {len(templates)} templates, no isotype among them"
-    )
-
-
 def measure(result: SearchResult, relaxations: int) -> dict[str, Any]:
     """Return when the target was found, in proposals, and by which operator."""
     target = phase(result.record.config["seeds"]["exclude_isotypes"][0])
@@ -114,11 +101,6 @@ def measure(result: SearchResult, relaxations: int) -> dict[str, Any]:
         "is_best": bool(best and same and matcher.fit(target.relaxed, best.best_structure)),
         "relaxations": relaxations,
     }
-
-
-def phase(name: str) -> EmbeddedPhase:
-    """Return an embedded phase."""
-    return next(p for p in embedded_set().phases if p.phase_id == name)
 
 
 if __name__ == "__main__":

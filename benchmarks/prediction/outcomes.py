@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from rediscovery import phase
 from scipy.stats import binomtest
-from units import LEVEL, distinct_relaxations
+from searches import LEVEL, distinct_relaxations
+from targets import phase
 
 from matsearch.core.config import parse_config
 from matsearch.core.records import Candidate

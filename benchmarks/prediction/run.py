@@ -21,11 +21,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "offline"))
+sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/
 
 from outcomes import ARMS, RELAXATIONS, measure, report, require_nothing_leads_there
-from rediscovery import phase, require_unseen
-from units import Unit, run_units
+from searches import Unit, run_units
+from targets import phase, require_unseen
 
 TARGETS = ("NaCl-225", "CaF2-225", "TiO2-136", "SrTiO3-221", "KZnF3-221")
 

@@ -1,6 +1,6 @@
 """``matsearch calls`` and ``matsearch call``."""
 
-from matsearch.cli.console import print_aligned, print_json, print_line
+from matsearch.cli.console import known, print_aligned, print_json, print_line, printable
 from matsearch.cli.lookup import find_campaign, opened
 from matsearch.core.calls import Call, CallEntry, Usage
 from matsearch.core.campaign import CampaignRecord
@@ -63,7 +63,7 @@ def usage_sentence(usage: Usage) -> str:
     failed = ", ".join(f"{n} {kind.replace('_', ' ')}" for kind, n in sorted(usage.failures.items()))
     parts = [
         f"{counted(usage.calls, 'call')}, {usage.answered} answered ({counted(usage.attempts, 'request')})",
-        f"{_known(usage.input_tokens, ',')} tokens in and {_known(usage.output_tokens, ',')} out{_but(usage.unknown_tokens)}",
+        f"{known(usage.input_tokens, ',')} tokens in and {known(usage.output_tokens, ',')} out{_but(usage.unknown_tokens)}",
         "cost unknown" if usage.cost is None else f"cost {usage.cost:,.6g} USD{_but(usage.unknown_cost)}",
     ]
     return (
@@ -86,14 +86,10 @@ def _row(entry: CallEntry) -> tuple[str, ...]:
         (entry.kind or "answered") + origin,
         str(entry.attempts),
         f"{entry.latency_s:.1f}",
-        _known(entry.input_tokens),
-        _known(entry.output_tokens),
-        _known(entry.cost, ".5f"),
+        known(entry.input_tokens),
+        known(entry.output_tokens),
+        known(entry.cost, ".5f"),
     )
-
-
-def _known(value: float | None, form: str = "") -> str:
-    return "unknown" if value is None else f"{value:{form}}"
 
 
 def _print_call(call: Call) -> None:
@@ -111,16 +107,11 @@ def _print_call(call: Call) -> None:
             f"  attempt    {attempt.kind or 'answered'} after {attempt.seconds:.1f} s {attempt.detail}".rstrip()
         )
     print_line(
-        f"  took       {call.latency_s:.1f} s, tokens in {_known(call.input_tokens)}, out {_known(call.output_tokens)}, "
-        f"cost (USD) {_known(call.cost, '.5f')}, finish reason {call.finish_reason or 'unknown'}"
+        f"  took       {call.latency_s:.1f} s, tokens in {known(call.input_tokens)}, out {known(call.output_tokens)}, "
+        f"cost (USD) {known(call.cost, '.5f')}, finish reason {call.finish_reason or 'unknown'}"
     )
     if call.verdict:
         print_line(f"  ended      {call.verdict.kind}: {call.verdict.detail}")
     for message in call.messages:
-        print_line(f"\n--- {message.role}\n{_printable(message.content)}")
-    print_line(f"\n--- reply\n{_printable(call.reply) if call.reply is not None else '(none)'}")
-
-
-def _printable(text: str) -> str:
-    # what came over the wire must not steer the terminal
-    return "".join(c if c.isprintable() or c in "\n\t" else "?" for c in text)
+        print_line(f"\n--- {message.role}\n{printable(message.content)}")
+    print_line(f"\n--- reply\n{printable(call.reply) if call.reply is not None else '(none)'}")

@@ -39,6 +39,16 @@ def print_line(text: str = "") -> None:
     typer.echo(text)
 
 
+def printable(text: str) -> str:
+    """Return a text of several lines that cannot steer the terminal."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "?" for c in text)
+
+
+def known(value: float | None, form: str = "") -> str:
+    """Return a number in a format of Python, ``unknown`` where there is none."""
+    return "unknown" if value is None else f"{value:{form}}"
+
+
 def print_result(result: SearchResult, n: int) -> None:
     """Print the ranked table, the funnel and what the numbers mean."""
     rows = result.rows(n)
@@ -59,7 +69,7 @@ def print_ranked(rows: Sequence[Mapping[str, Any]]) -> None:
     for row in rows:
         cells = {**row, "energy_above_hull": _signed(row["energy_above_hull"]), "note": _note(row)}
         table.add_row(*(_text(cells[key]) for key in shown))
-    Console(width=None if Console().is_terminal else 140, highlight=False).print(table)
+    Console(width=None if Console().is_terminal else 200, highlight=False).print(table)
 
 
 def print_counts(title: str, counts: Mapping[str, Any]) -> None:

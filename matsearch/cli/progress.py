@@ -56,7 +56,9 @@ class Bars(logging.Handler):
             )
         elif event == "measuring":
             self._progress.update(
-                self._task, description=f"generation {self._generation}: {fields['property']}", total=None
+                self._task,
+                description=f"generation {self._generation}: {fields['property'].replace('_', ' ')}",
+                total=None,
             )
         elif event == "proposed":
             self._progress.update(

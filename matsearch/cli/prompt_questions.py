@@ -1,11 +1,11 @@
 """What the next generation would ask in one of its slots."""
 
 from contextlib import AbstractContextManager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from matsearch.cli.lookup import find_campaign, opened
 from matsearch.core.arms import prompt_name
-from matsearch.core.calls import CallRequest
+from matsearch.core.calls import CallRequest, Message
 from matsearch.core.campaign import CampaignState
 from matsearch.core.config import SearchConfig
 from matsearch.core.errors import InputError
@@ -15,7 +15,7 @@ from matsearch.pipeline.pool import scores_seeds
 from matsearch.pipeline.portfolio import SlotPlan, slots_of
 from matsearch.pipeline.proposing import slots_for
 from matsearch.pipeline.tools import Tools, build_tools
-from matsearch.propose.llm.context import BYTES_PER_TOKEN
+from matsearch.propose.llm.context import estimated_tokens, first_that_fits, shortened, variants
 from matsearch.propose.llm.requests import Requests
 from matsearch.store import open_repository
 
@@ -41,8 +41,11 @@ class Question:
     @property
     def tokens(self) -> int:
         """About how many the prompt is, as the client estimates them."""
-        size = sum(len(message.content.encode()) for message in self.request.messages)
-        return int(size / BYTES_PER_TOKEN) + 1
+        return estimated_tokens(self.request.messages)
+
+    def as_sent(self, messages: tuple[Message, ...]) -> "Question":
+        """Return the question whose request is the one that was sent: a context may be too short for all of it."""
+        return replace(self, request=shortened(self.request, variants(self.request).index(messages)))
 
 
 def question_of(
@@ -91,7 +94,11 @@ def question_of(
             f"name a --prompt, or take slot {', '.join(others[:10])}",
         )
     crystals = n or (plan.crystals if plan.prompt else model.crystals)
-    return Question(tools, requests.request(slot, crystals), requests.prompt_id, len(plans), notes)
+    request = requests.request(slot, crystals)
+    context = config.execution.calls.context_tokens
+    if variant := first_that_fits(request, context):
+        notes += (f"failures or parents are left out, as execution.calls.context_tokens is {context}",)
+    return Question(tools, shortened(request, variant), requests.prompt_id, len(plans), notes)
 
 
 def _repository(campaign: str | None, store: str | None) -> AbstractContextManager[Repository]:

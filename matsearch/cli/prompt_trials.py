@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from matsearch.cli.console import print_json, print_line
+from matsearch.cli.console import known, print_json, print_line, printable
 from matsearch.cli.prompt_questions import Question, question_of
 from matsearch.core.calls import Call, CallRequest
 from matsearch.core.config import SearchConfig
@@ -56,18 +56,19 @@ def try_prompt(
     search = resolve_config(config, overrides)
     question = question_of(search, prompt, n, slot, campaign, store)
     call = _answered(search, question.request)
+    question = question.as_sent(call.messages)
     candidates = _candidates(question, call)
     if as_json:
         print_json(_document(question) | _outcome(call, candidates))
         return
     _print_question(question)
     print_line(f"\n--- reply of {one_line(call.resolved_model or call.model)}")
-    print_line(_printable(call.reply or "(none)"))
+    print_line(printable(call.reply or "(none)"))
     print_line("\n--- read")
     for number, candidate in enumerate(candidates, start=1):
         print_line(f"  {number}. {_sentence(candidate)}")
-    tokens = f"tokens in {_known(call.input_tokens)}, out {_known(call.output_tokens)}"
-    print_line(f"{tokens}, cost (USD) {_known(call.cost)}, {call.latency_s:.1f} s; nothing was stored")
+    tokens = f"tokens in {known(call.input_tokens, ',')}, out {known(call.output_tokens, ',')}"
+    print_line(f"{tokens}, cost (USD) {known(call.cost, '.6g')}, {call.latency_s:.1f} s; nothing was stored")
 
 
 def _answered(config: SearchConfig, request: CallRequest) -> Call:
@@ -109,7 +110,6 @@ def _document(question: Question) -> dict[str, Any]:
 def _outcome(call: Call, candidates: list[Candidate]) -> dict[str, Any]:
     return {
         "resolved_model": call.resolved_model,
-        "sent": [message.document() for message in call.messages],
         "reply": call.reply,
         "candidates": [candidate.document() for candidate in candidates],
         "input_tokens": call.input_tokens,
@@ -136,7 +136,7 @@ def _print_question(question: Question) -> None:
             f"note: this slot has not what {question.asked} needs, and is asked by {request.prompt_id}"
         )
     for message in request.messages:
-        print_line(f"\n--- {message.role}\n{_printable(message.content)}")
+        print_line(f"\n--- {message.role}\n{printable(message.content)}")
 
 
 def _sentence(candidate: Candidate) -> str:
@@ -146,12 +146,3 @@ def _sentence(candidate: Candidate) -> str:
         return end
     mended = "".join(f"\n     mended: {repair}" for repair in candidate.repairs)
     return f"{candidate.formula}, {counted(len(structure), 'atom')}: {end}{mended}"
-
-
-def _known(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:,.6g}"
-
-
-def _printable(text: str) -> str:
-    # what came over the wire must not steer the terminal
-    return "".join(c if c.isprintable() or c in "\n\t" else "?" for c in text)

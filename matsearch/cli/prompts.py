@@ -7,7 +7,7 @@ from matsearch.core.errors import InputError
 from matsearch.core.resources import available, find
 from matsearch.core.text import counted
 from matsearch.propose.llm.prompts import Prompt, load_prompt
-from matsearch.propose.llm.script import ANSWERING, INPUTS
+from matsearch.propose.llm.script import ANSWERING, INPUTS, Script
 
 _HEAD = ("name", "prompt", "needs", "beside the crystal")
 _NOT_A_PROMPT = "readme"
@@ -15,7 +15,7 @@ _NOT_A_PROMPT = "readme"
 
 def list_prompts(*, as_json: bool) -> None:
     """Print the prompts that have names."""
-    rows = [_row(name) for name in available("prompts") if name.lower() != _NOT_A_PROMPT]
+    rows = [_row(name) for name in available("prompts")]
     if as_json:
         print_json({"prompts": rows})
         return
@@ -45,7 +45,7 @@ def show_prompt(name: str, *, as_json: bool) -> None:
 
 def _row(name: str) -> dict[str, Any]:
     try:
-        return {"name": name, **_facts(load_prompt(name, INPUTS)), "error": None}
+        return {"name": name, **_facts(Script(name, "poscar").prompt), "error": None}
     except InputError as error:
         nothing = dict.fromkeys(("prompt", "sha256", "needs", "parents", "inputs", "reply_schema"))
         return {"name": name, **nothing, "error": str(error)}
@@ -65,6 +65,6 @@ def _facts(prompt: Prompt) -> dict[str, Any]:
 
 def _needs(prompt: Prompt) -> str:
     needs = [counted(prompt.front.parents, "parent")] if prompt.front.parents else []
-    needs += ["formulas"] if "cells" in prompt.used else []
-    needs += ["a failed proposal"] if "failure" in prompt.used else []
+    needs += ["formulas"] if prompt.needs_formulas else []
+    needs += ["a failed proposal"] if prompt.needs_a_failure else []
     return " and ".join(needs) or "nothing"

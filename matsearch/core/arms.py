@@ -98,7 +98,7 @@ def first_calls(config: "SearchConfig") -> int:
 
 
 def most_calls(config: "SearchConfig") -> int:
-    """Return the most calls that one generation can come to: all that the others leave, one small call a prompt."""
+    """Return how many calls one generation comes to at most: all that the others leave, one small call a prompt."""
     model = config.propose.llm
     if model is None or config.propose.bandit is None:
         return first_calls(config)
@@ -106,6 +106,18 @@ def most_calls(config: "SearchConfig") -> int:
     prompts = sum(prompt_of(arm) is not None for arm in arms)
     left = config.population.proposals - least_crystals(config) * (len(arms) - prompts)
     return min(left, (left + prompts * (model.crystals - 1)) // model.crystals)
+
+
+def fewest_slots(config: "SearchConfig") -> int:
+    """Return the fewest requests that one generation can come to: calls as full as can be, and one for each other crystal."""
+    asked = first_crystals(config)
+    size = config.propose.llm.crystals if config.propose.llm else 1
+    if config.propose.bandit is None:
+        return sum(len(units(n, size if prompt_of(arm) else 1)) for arm, n in asked.items())
+    least, prompts = least_crystals(config), sum(prompt_of(arm) is not None for arm in asked)
+    others = least * (len(asked) - prompts)
+    left = config.population.proposals - others
+    return others + max(prompts * len(units(least, size)), len(units(left, size)))
 
 
 def check_arms(config: "SearchConfig") -> None:
@@ -118,7 +130,9 @@ def check_arms(config: "SearchConfig") -> None:
     """
     propose, model = config.propose, config.propose.llm
     if model is None and "llm" in propose.share:
-        raise ValueError("propose.share: llm has a share, and there is no propose.llm to ask")
+        raise ValueError(
+            "propose.share: llm has a share, and there is no propose.llm to ask; take llm out of propose.share"
+        )
     if model is not None:
         if propose.share and "llm" not in propose.share:
             raise ValueError("propose.share: llm is not asked; give it a share, or take propose.llm out")
@@ -133,7 +147,13 @@ def check_arms(config: "SearchConfig") -> None:
         _check_bandit(config, len(arms))
     elif len(arms) > 1 and (small := [arm for arm in arms if arms[arm] * proposals < 1 - _NOISE]):
         raise ValueError(
-            f"propose.share: {arms[small[0]]:.3g} of {proposals} proposals is less than one crystal of {small[0]}"
+            f"propose.share: {arms[small[0]]:.3g} of {proposals} proposals is less than one crystal of {small[0]}; "
+            "raise its share or population.proposals"
+        )
+    if (slots := fewest_slots(config)) < (islands := config.population.islands):
+        raise ValueError(
+            f"population.islands: {islands} of them need a request each, and a generation may have {slots}: take fewer "
+            "islands, a smaller propose.llm.crystals or more proposals"
         )
 
 
@@ -146,11 +166,11 @@ def _check_bandit(config: "SearchConfig", n_arms: int) -> None:
         )
     if n_arms * bandit.floor > 1 + _NOISE:
         raise ValueError(
-            f"propose.bandit.floor: {n_arms} proposers at {bandit.floor:g} each are more than all"
+            f"propose.bandit.floor: {n_arms} proposers at {bandit.floor:g} each are more than all; lower it"
         )
     if n_arms * least_crystals(config) > proposals:
         raise ValueError(
-            f"population.proposals: {proposals} are too few for one of each of {n_arms} proposers"
+            f"population.proposals: {proposals} are too few for one of each of {n_arms} proposers; raise it"
         )
     if bandit.crystal_cost and config.propose.llm and None in (calls.input_price, calls.output_price):
         raise ValueError(

@@ -16,7 +16,7 @@ class Axis(NamedTuple):
     label : str
         Words for a plot or a prompt.
     worst, best : float
-        Its two ends, in the unit; values beyond them count as at the end.
+        Its two ends, in the unit; for a hypervolume, values beyond them count as at the end.
     """
 
     unit: str
@@ -72,6 +72,18 @@ def axis_of(objective: Objective) -> Axis:
         )
     lower, upper = _target(objective)
     return Axis(unit, label, worst, upper if worst > upper else lower)
+
+
+def reach_of(objective: Objective) -> tuple[float, float]:
+    """Return the lower and the upper end of an objective's axis.
+
+    Raises
+    ------
+    ValueError
+        If there is no such axis.
+    """
+    given = _as_given(objective)
+    return min(given.worst, given.best), max(given.worst, given.best)
 
 
 def minimised(objective: Objective, value: float) -> float:

@@ -1,14 +1,14 @@
 """What a search wants: the YAML schema. What changes the answer is apart from how it is executed."""
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from matsearch.core.arms import OPERATORS, arms_of, check_arms, first_calls, prompt_name
+from matsearch.core.arms import OPERATORS, arms_of, check_arms, first_calls, prompts_of
 from matsearch.core.config_paths import BUILT_IN, make_paths_absolute, names_entries_file
 from matsearch.core.element_groups import symbols_of
 from matsearch.core.errors import ConfigError
@@ -25,7 +25,7 @@ from matsearch.core.sections import (
     SanitySection,
     SeedSection,
 )
-from matsearch.core.selection_sections import Objective, PopulationSection, SelectionSection
+from matsearch.core.selection_sections import PAPER_SCHEME, Objective, PopulationSection, SelectionSection
 from matsearch.core.system_section import MAX_ATOMS, SystemSection
 
 __all__ = [
@@ -112,11 +112,11 @@ class SearchConfig(Section):
 
     def _check_islands(self) -> None:
         population = self.population
-        if population.islands > min(population.parents, population.proposals):
+        if population.islands > population.parents:
             raise ValueError(
-                f"population.islands: {population.islands} of them need as many parents and proposals each generation"
+                f"population.islands: {population.islands} of them need as many parents; raise population.parents"
             )
-        if population.islands > 1 and self.selection.scheme == "matllmsearch":
+        if population.islands > 1 and self.selection.scheme == PAPER_SCHEME:
             raise ValueError("population.islands: scheme matllmsearch has one population; set islands to 1")
 
     def _check_caps(self) -> None:
@@ -171,9 +171,15 @@ class SearchConfig(Section):
         if model is not None:  # the prompts enter by the hash of their texts
             prompts = model.pop("prompts")
             del model["prompt"]
-            if len(prompts) > 1:
-                model["prompts"] = {prompt_name(key): share for key, share in prompts.items()}
+            if len(arms_of(self)) > 1:  # arms are called after them
+                parts = {name: prompts.get(given, 1.0) for name, given in prompts_of(self).items()}
+                model["prompts"] = {name: part / sum(parts.values()) for name, part in parts.items()}
             document["propose"]["llm"] = model
+        bandit, calls = self.propose.bandit, self.execution.calls
+        if bandit is not None and bandit.crystal_cost:  # then what a call costs decides who is asked
+            document["propose"]["bandit"]["prices"] = [calls.input_price, calls.output_price]
+        if self.selection.scheme == PAPER_SCHEME:  # which knows neither
+            del document["selection"]["polymorphs"], document["selection"]["diversity"]
         if OPERATORS not in arms_of(self):
             del document["propose"]["operators"]  # they are not asked
         return document
@@ -229,7 +235,8 @@ def parse_config(data: Mapping[str, Any], origin: str = "config") -> SearchConfi
     try:
         return SearchConfig.model_validate(data)
     except ValidationError as error:
-        lines = [_explain(item) for item in error.errors()]
+        errors = error.errors()
+        lines = [_explain(item) for item in errors if not _follows_another(item, errors)]
         raise ConfigError(
             f"{origin}: {'; '.join(lines)}", "`matsearch config schema` lists all keys"
         ) from error
@@ -242,17 +249,28 @@ def _drop_defaults(document: dict[str, Any], keys: Iterable[str], section: Any) 
             del document[key]
 
 
+def _follows_another(item: Any, errors: Sequence[Any]) -> bool:
+    """Return whether a list is called too short only because an entry of it is wrong."""
+    place = item["loc"]
+    inside = [other for other in errors if other is not item and other["loc"][: len(place)] == place]
+    return item["type"] == "too_short" and bool(inside)
+
+
 def _explain(item: Any) -> str:
-    path = ".".join(str(part) for part in item["loc"] if part != "[key]") or "the file"
+    path = ".".join(str(part) for part in item["loc"] if part != "[key]")
     if item["type"] == "extra_forbidden":
         near = difflib.get_close_matches(str(item["loc"][-1]), _keys_at(item["loc"][:-1]), n=1)
         return f"{path}: unknown key" + (f", did you mean {near[0]!r}?" if near else "")
     if item["type"] == "missing":
         return f"{path}: missing"
     message = item["msg"].removeprefix("Value error, ")
+    if item["type"] == "tuple_type":
+        message = "must be a list: put it into square brackets"
     value = repr(item["input"])
     may_hide_a_key = "://" in value and ("@" in value or "?" in value)
-    return f"{path}: {message}" + (f" (got {value})" if len(value) < 80 and not may_hide_a_key else "")
+    return f"{f'{path}: ' if path else ''}{message}" + (
+        f" (got {value})" if len(value) < 80 and not may_hide_a_key else ""
+    )
 
 
 def _keys_at(location: tuple[Any, ...]) -> list[str]:

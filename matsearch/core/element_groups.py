@@ -40,6 +40,20 @@ GROUPS = {name: frozenset(symbols.split()) for name, symbols in _GROUPS.items()}
 """
 
 
+def known_elements(symbols: tuple[str, ...]) -> tuple[str, ...]:
+    """Return element symbols sorted, each once.
+
+    Raises
+    ------
+    ValueError
+        Naming what is none.
+    """
+    for symbol in symbols:
+        if not _is_element(symbol):
+            raise ValueError(f"{symbol!r} is no element")
+    return tuple(sorted(set(symbols)))
+
+
 def symbols_of(name: str) -> frozenset[str]:
     """Return the elements that a symbol or the name of a group stands for.
 

@@ -42,16 +42,6 @@ def known_scheme(scheme_id: str | None) -> str | None:
     return scheme_id
 
 
-def known_elements(symbols: tuple[str, ...]) -> tuple[str, ...]:
-    """Return element symbols sorted, each once."""
-    from pymatgen.core import Element
-
-    for symbol in symbols:
-        if not Element.is_valid_symbol(symbol) or symbol in {"D", "T"}:
-            raise ValueError(f"{symbol!r} is no element")
-    return tuple(sorted(set(symbols)))
-
-
 def _check_calculator(section: "PotentialSection") -> None:
     if section.calculator is None:
         raise ValueError("name: ase needs calculator: package.module:Name")

@@ -1,5 +1,6 @@
 """Finds flows, prompts and configs: explicit path, then ``MATSEARCH_SHARE``, then packaged. Never the cwd."""
 
+import difflib
 from importlib.resources import files
 from pathlib import Path
 
@@ -43,9 +44,12 @@ def find(kind: str, name: str) -> Path:
         for candidate in (root / kind / short, root / kind / f"{short}{suffix}"):
             if candidate.is_file():
                 return candidate
-    raise InputError(f"no such file: {name}", f"give a path, or one of: {', '.join(available(kind))}")
+    names = available(kind)
+    near = difflib.get_close_matches(short, names, n=3) or names
+    raise InputError(f"no such file: {name}", f"give a path, or one of: {', '.join(near)}")
 
 
 def available(kind: str) -> list[str]:
     """Return the names of the shared files of a kind."""
-    return sorted({p.stem for root in share_roots() for p in (root / kind).glob(f"*{_SUFFIXES[kind]}")})
+    found = {p.stem for root in share_roots() for p in (root / kind).glob(f"*{_SUFFIXES[kind]}")}
+    return sorted(found - {"README"})

@@ -4,8 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from matsearch.core.element_groups import known_elements
 from matsearch.core.language_model import CallsSection
-from matsearch.core.potential_rules import IMPORT_PATH, VERSION, check_potential, known_elements, known_scheme
+from matsearch.core.potential_rules import IMPORT_PATH, VERSION, check_potential, known_scheme
 from matsearch.core.section import Section
 
 

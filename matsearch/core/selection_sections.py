@@ -45,8 +45,18 @@ class Objective(Section):
             raise ValueError(
                 f"{self.name}: no value is at_least {self.at_least:g} and at_most {self.at_most:g}"
             )
+        self._check_target()
         self._check_scale()
         return self
+
+    def _check_target(self) -> None:
+        if self.target is None:
+            return
+        lower, upper = self.target if isinstance(self.target, tuple) else (self.target, self.target)
+        under = self.at_least is not None and upper < self.at_least
+        over = self.at_most is not None and lower > self.at_most
+        if under or over:
+            raise ValueError(f"{self.name}: all of the target breaks at_{'least' if under else 'most'}")
 
     def _check_scale(self) -> None:
         if self.scale is None:
@@ -73,6 +83,10 @@ class PopulationSection(Section):
     ] = 3
 
 
+PAPER_SCHEME = "matllmsearch"
+"""The selection of arXiv:2502.20933, which also deals the parents out in groups."""
+
+
 class SelectionSection(Section):
     """Which of the scored crystals become parents."""
 
@@ -93,7 +107,9 @@ class SelectionSection(Section):
             "those with the fewest offspring first.",
         ),
     ] = 0.0
-    polymorphs: Annotated[int, Field(ge=1, description="Parents of one reduced formula, at most.")] = 3
+    polymorphs: Annotated[
+        int, Field(ge=1, description="Parents of one reduced formula on an island, at most.")
+    ] = 3
     element_caps: Annotated[
         dict[str, Annotated[float, Field(gt=0, le=1)]],
         Field(
@@ -125,7 +141,7 @@ class SelectionSection(Section):
 
     @model_validator(mode="after")
     def _paper_alone(self) -> "SelectionSection":
-        if self.scheme == "matllmsearch" and (self.niches or self.element_caps):
+        if self.scheme == PAPER_SCHEME and (self.niches or self.element_caps):
             key = "niches" if self.niches else "element_caps"
             raise ValueError(
                 f"scheme: matllmsearch is as published, without {key}: leave it out, or choose best"

@@ -42,7 +42,6 @@ def check_system(system: "SystemSection") -> None:
     _check_numbers(system)
     for formula in system.formulas:
         check_formula(formula, system.elements, system.max_atoms)
-        _check_number(formula, system.n_elements)
     _require("anions", system.anions, system.elements, "among the elements")
     _require("oxidation_states", system.oxidation_states, system.elements, "among the elements")
     if system.formulas:
@@ -67,14 +66,6 @@ def _check_numbers(system: "SystemSection") -> None:
         )
     if fewest > system.max_atoms:
         raise ValueError(f"n_elements [{fewest}, {most}] do not fit into max_atoms {system.max_atoms}")
-
-
-def _check_number(formula: str, n_elements: tuple[int, int] | None) -> None:
-    n = len(elements_of((formula,)))
-    if n_elements is not None and not n_elements[0] <= n <= n_elements[1]:
-        raise ValueError(
-            f"{formula} has {n} elements, n_elements asks for {n_elements[0]} to {n_elements[1]}"
-        )
 
 
 def _numbers_of(name: int | str) -> range:

@@ -5,9 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from matsearch.core.element_groups import ANY, EMBEDDED_ELEMENTS, symbols_of
+from matsearch.core.element_groups import ANY, EMBEDDED_ELEMENTS, known_elements, symbols_of
 from matsearch.core.formulas import elements_of, reduced_formulas
-from matsearch.core.potential_rules import known_elements
 from matsearch.core.section import Section
 from matsearch.core.system_rules import check_system, spacegroup_numbers
 

@@ -1,6 +1,6 @@
 """Whether a crystal keeps to the limits of a search, and the limits in words."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from matsearch.crystal.balance import balances_with
 from matsearch.crystal.costs import cost_per_kg
 from matsearch.crystal.ions import ion
 from matsearch.crystal.limits import electronegativity
-from matsearch.crystal.symmetry import PRECISION
+from matsearch.crystal.symmetry import spacegroup_number
 
 _LAST_KNOWN = 94
 """Potentials know no element beyond plutonium."""
@@ -82,16 +82,6 @@ def spacegroup_fault(structure: Structure, limits: Limits) -> Fault | None:
     return Fault(FailureKind.OUTSIDE_LIMITS, f"space group {number}, not {_spans(limits.spacegroups)}")
 
 
-def spacegroup_number(structure: Structure) -> int:
-    """Return the number of the space group by spglib within 0.1 angstrom, 1 where it finds none."""
-    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer, SymmetryUndeterminedError
-
-    try:
-        return int(SpacegroupAnalyzer(structure, symprec=PRECISION).get_space_group_number())
-    except (SymmetryUndeterminedError, TypeError, ValueError):
-        return 1
-
-
 def most_electronegative(symbols: Iterable[str]) -> str:
     """Return the element with the highest electronegativity (Pauling): the anion, where there is one."""
     return max(symbols, key=lambda symbol: (electronegativity(symbol), symbol))
@@ -125,9 +115,11 @@ def _number_fault(n: int, limits: Limits) -> str | None:
     return f"{_elements(n, n)}, not {_elements(*limits.n_elements)}"
 
 
-def _anion_fault(symbols: Iterable[str], limits: Limits) -> str | None:
+def _anion_fault(symbols: Sequence[str], limits: Limits) -> str | None:
     anion = most_electronegative(symbols)
-    if not limits.anions or anion in limits.anions:
+    # Pd and H are alike: none of them is more electronegative
+    alike = {symbol for symbol in symbols if electronegativity(symbol) == electronegativity(anion)}
+    if not limits.anions or not alike.isdisjoint(limits.anions):
         return None
     return f"{anion} is the most electronegative element, not {' or '.join(limits.anions)}"
 
@@ -144,7 +136,10 @@ def _cost_fault(composition: Composition, limits: Limits) -> str | None:
 def _lines(limits: Limits) -> Iterator[str]:
     if limits.formulas:
         yield f"Only {' or '.join(limits.formulas)}, with any number of formula units in the cell."
-    yield _elements_line(limits.elements)
+    if not limits.formulas or {e.symbol for f in limits.formulas for e in Composition(f)} != set(
+        limits.elements
+    ):
+        yield _elements_line(limits.elements)
     yield f"At most {limits.max_atoms} atoms in the cell."
     if limits.n_elements:
         yield f"{_elements(*limits.n_elements)}."
@@ -163,7 +158,8 @@ def _elements_line(symbols: tuple[str, ...]) -> str:
     others = known - set(symbols)
     if len(symbols) <= max(_FEW, len(others)) or not set(symbols) <= known:
         return f"Elements: {', '.join(sorted(symbols, key=lambda s: (electronegativity(s), s)))}."
-    return f"Any element up to {Element.from_Z(_LAST_KNOWN).symbol} but {', '.join(sorted(others))}."
+    but = f" but {', '.join(sorted(others))}" if others else ""
+    return f"Any element up to {Element.from_Z(_LAST_KNOWN).symbol}{but}."
 
 
 def _elements(fewest: int, most: int) -> str:

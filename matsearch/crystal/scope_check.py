@@ -1,14 +1,15 @@
 """Limits that no crystal can keep to are refused before a search begins."""
 
-from pymatgen.core import Composition
+from pymatgen.core import Composition, Element
 
 from matsearch.core.errors import ConfigError
 from matsearch.core.sections import SanitySection
 from matsearch.core.slots import Limits
 from matsearch.crystal.balance import charge_balance, may_balance
-from matsearch.crystal.costs import element_cost
+from matsearch.crystal.costs import cost_per_kg, element_cost
 from matsearch.crystal.limits import electronegativity
 from matsearch.crystal.scope import ratio_fault
+from matsearch.crystal.wyckoff_positions import wyckoff_positions
 
 
 def check_limits(limits: Limits, rules: SanitySection) -> None:
@@ -25,6 +26,18 @@ def check_limits(limits: Limits, rules: SanitySection) -> None:
         _check_cost(limits)
         _check_anions(limits)
     _check_states(limits)
+    _check_spacegroups(limits)
+
+
+def _check_spacegroups(limits: Limits) -> None:
+    """Refuse space groups of which even one orbit has more atoms than a cell may have."""
+    fewest = [min(p.multiplicity for p in wyckoff_positions(number)) for number in limits.spacegroups]
+    if fewest and min(fewest) > limits.max_atoms:
+        raise ConfigError(
+            f"system.spacegroups: a primitive cell of them has at least {min(fewest)} atoms, over max_atoms "
+            f"{limits.max_atoms}",
+            "raise system.max_atoms, or take others",
+        )
 
 
 def _check_formula(composition: Composition, limits: Limits, rules: SanitySection) -> None:
@@ -42,24 +55,35 @@ def _check_formula(composition: Composition, limits: Limits, rules: SanitySectio
 
 
 def _check_cost(limits: Limits) -> None:
+    """Refuse a cost over which even the best cell is: one atom of each element, the rest of the one that saves most."""
     if limits.max_cost is None:
         return
     priced = {s: cost for s in limits.elements if (cost := element_cost(s)) is not None}
-    cheapest = min(priced, key=lambda symbol: priced[symbol], default=None)
-    if cheapest is None:
+    fewest = _fewest(limits)
+    if len(priced) < fewest:
+        unknown = ", ".join(sorted(set(limits.elements) - set(priced)))
         raise ConfigError(
-            f"system.max_cost: no price is known for {', '.join(limits.elements)}", "leave it out"
+            f"system.max_cost: no price is known for {unknown}", "leave it out, or add elements"
         )
-    if priced[cheapest] > limits.max_cost:
+    # a cell is too dear where these sum to more than zero
+    excess = {s: float(Element(s).atomic_mass) * (priced[s] - limits.max_cost) for s in priced}
+    chosen = sorted(excess, key=lambda symbol: excess[symbol])[:fewest]
+    cell = Composition({**dict.fromkeys(chosen, 1), chosen[0]: limits.max_atoms - fewest + 1})
+    if (cost := cost_per_kg(cell)) is not None and cost > limits.max_cost:
         raise ConfigError(
-            f"system.max_cost {limits.max_cost:g}: {cheapest}, the cheapest element, costs {priced[cheapest]:.3g} USD per kg",
+            f"system.max_cost {limits.max_cost:g}: even {cell.reduced_formula} costs {cost:.3g} USD per kg",
             "raise it, or add elements",
         )
 
 
+def _fewest(limits: Limits) -> int:
+    """Return how many elements a crystal has at least: two, where nothing else is said and so many are there."""
+    return limits.n_elements[0] if limits.n_elements else min(2, len(limits.elements), limits.max_atoms)
+
+
 def _check_anions(limits: Limits) -> None:
-    """Refuse anions beside which there are too few elements less electronegative than they are."""
-    fewest = limits.n_elements[0] if limits.n_elements else min(2, len(limits.elements))
+    """Refuse anions beside which there are too few elements that are not more electronegative than they are."""
+    fewest = _fewest(limits)
     for anion in limits.anions:
         own = electronegativity(anion)
         if sum(electronegativity(symbol) <= own for symbol in limits.elements) >= fewest:

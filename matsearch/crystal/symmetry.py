@@ -10,12 +10,22 @@ PRECISION = 0.1
 
 def spacegroup_symbol(structure: Structure) -> str:
     """Return the Hermann-Mauguin symbol by spglib, ``P1`` where it finds none."""
+    return _spacegroup(structure)[0]
+
+
+def spacegroup_number(structure: Structure) -> int:
+    """Return the number of the space group by spglib, 1 where it finds none."""
+    return _spacegroup(structure)[1]
+
+
+def _spacegroup(structure: Structure) -> tuple[str, int]:
     from pymatgen.symmetry.analyzer import SpacegroupAnalyzer, SymmetryUndeterminedError
 
     try:
-        return str(SpacegroupAnalyzer(structure, symprec=PRECISION).get_space_group_symbol())
+        found = SpacegroupAnalyzer(structure, symprec=PRECISION)
+        return str(found.get_space_group_symbol()), int(found.get_space_group_number())
     except (SymmetryUndeterminedError, TypeError, ValueError):
-        return "P1"
+        return "P1", 1
 
 
 def prototype_label(structure: Structure) -> str | None:

@@ -45,6 +45,7 @@ def propose(config: dict[str, Any], store: str, chain: bool) -> Response:
         try:
             proposals = plan(record.state, build_tools(search), repository)
         except BudgetSpentError as spent:
+            record = open_campaign(search, repository)  # the plan may have saved its first parents
             record = record.evolve(state=record.state.evolve(stopped=str(spent)))
             repository.save_state(record.state)
             return Response(output=_generation_document(record, store))

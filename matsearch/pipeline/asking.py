@@ -6,6 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from contextlib import closing
 from functools import lru_cache
 
+from matsearch.core.arms import arms_of, prompt_of
 from matsearch.core.calls import Call, CallRequest
 from matsearch.core.config import SearchConfig
 from matsearch.core.errors import LanguageModelError
@@ -38,14 +39,16 @@ def ask_generation(
     BudgetSpentError
         If a budget does not suffice. What was answered is kept.
     LanguageModelError
-        If the endpoint, key, model or prompt cannot be used, or no call of the generation was answered.
+        If the endpoint, key, model or prompt cannot be used, or no call of the generation was answered and, where there
+        are other proposers, none of the generation before.
     """
     ledger = Ledger(repository, asked[0].campaign_id)
     calls = {request.slot: call for request in asked if (call := ledger.answer(request))}
     missing = [request for request in asked if request.slot not in calls]
     if missing:
         calls |= _make(missing, ledger, config)
-    _require_an_answer(calls)
+    if not any(call.answered for call in calls.values()):
+        _give_up_unless_others_can_go_on(calls, ledger, config)
     return [c for request in asked for c in _read(request, calls[request.slot])]
 
 
@@ -102,13 +105,16 @@ def _make(missing: Sequence[CallRequest], ledger: Ledger, config: SearchConfig) 
     return made
 
 
-def _require_an_answer(calls: Mapping[int, Call]) -> None:
-    if any(call.answered for call in calls.values()):
+def _give_up_unless_others_can_go_on(calls: Mapping[int, Call], ledger: Ledger, config: SearchConfig) -> None:
+    """Stop a search whose model does not answer: at once where it proposes alone, else in the second generation of it."""
+    generation = next(iter(calls.values())).generation
+    answered = any(entry.answered for entry in ledger.entries() if entry.generation == generation - 1)
+    if answered and any(prompt_of(arm) is None for arm in arms_of(config)):
+        report("unanswered", generation=generation, calls=len(calls))
         return
     kinds = Counter(call.verdict.kind.value for call in calls.values() if call.verdict)
     counts = ", ".join(f"{n} {kind}" for kind, n in kinds.most_common())
     last = next(call.verdict.detail for call in reversed(list(calls.values())) if call.verdict)
-    generation = next(iter(calls.values())).generation
     raise LanguageModelError(
         f"none of the {len(calls)} calls of generation {generation} was answered: {counts}; {last}",
         "nothing is lost: see to the endpoint and run the same command again",

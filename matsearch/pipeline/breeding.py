@@ -4,13 +4,11 @@ from matsearch.core.campaign import CampaignState
 from matsearch.core.config import SearchConfig
 from matsearch.core.random import stream
 from matsearch.core.records import Candidate, Parent
+from matsearch.core.selection_sections import PAPER_SCHEME
 from matsearch.pipeline.tools import Tools
 
-PAPER_SCHEME = "matllmsearch"
-"""The selection of arXiv:2502.20933, which also deals the parents out."""
-
 PAPER_GROUP = 2
-"""Parents of a group where no language model says how many it is shown, as in the paper."""
+"""Parents of a group where no language model is shown any, as in the paper."""
 
 
 def island_of(candidate: Candidate, config: SearchConfig) -> int:
@@ -41,9 +39,7 @@ def parents_of_slot(state: CampaignState, slot: int, tools: Tools) -> tuple[Pare
 
 def _group(state: CampaignState, slot: int, config: SearchConfig) -> tuple[Parent, ...]:
     model = config.propose.llm
-    size = PAPER_GROUP if model is None else model.parents
-    if not size or not state.parents:
-        return ()
+    size = (model.parents if model else 0) or PAPER_GROUP
     n_groups = max(1, len(state.parents) // size)  # what is left over is too little for a slot
     order = stream(config.seed, state.generation, 0, "groups").permutation(len(state.parents))
     begin = slot % n_groups * size

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from matsearch.core.axes import AXES
 from matsearch.core.campaign import CampaignState, CandidateQuery
-from matsearch.core.config import Objective
+from matsearch.core.config import Objective, SearchConfig
 from matsearch.core.protocols import Repository
 from matsearch.core.records import Candidate
 from matsearch.core.slots import Brief, Failed
@@ -13,9 +13,10 @@ from matsearch.core.text import one_line
 from matsearch.core.verdict import TRANSIENT, UNANSWERED, FailureKind
 from matsearch.crystal.scope import limits_lines
 from matsearch.pipeline.tools import Tools
+from matsearch.propose.llm.saying import MAX_FAILURES
 
-MOST_FAILURES = 8
-"""Shown of a generation."""
+_MEANS = {"deformation_energy": "relaxed minus proposed, "}
+"""What a name does not say by itself."""
 
 SAY_NOTHING = frozenset(
     {
@@ -44,10 +45,23 @@ def brief_of(state: CampaignState, tools: Tools, repository: Repository) -> Brie
     ended = repository.query_candidates(before) if state.generation else []
     return Brief(
         constraints=limits_lines(tools.limits),
-        objectives=tuple(objective_line(objective) for objective in tools.config.objectives),
+        objectives=_objective_lines(tools.config),
         failures=chosen_failures(ended),
         feedback=state.feedback,
     )
+
+
+def _objective_lines(config: SearchConfig) -> tuple[str, ...]:
+    """Return a line for each objective; where selection weighs them or takes them in order, the line says so."""
+    wanted, scheme = config.objectives, config.selection.scheme
+    lines = [objective_line(objective) for objective in wanted]
+    if len(wanted) == 1 or scheme not in {"best", "lexical", "weighted"}:
+        return tuple(lines)
+    if scheme == "weighted":
+        said = [f"weight {objective.weight:g}" for objective in wanted]
+    else:
+        said = [f"number {number} in importance" for number in range(1, len(wanted) + 1)]
+    return tuple(f"{line.removesuffix('.')}; {word}." for line, word in zip(lines, said, strict=True))
 
 
 def objective_line(objective: Objective) -> str:
@@ -61,7 +75,7 @@ def objective_line(objective: Objective) -> str:
         parts.append(f"at least {objective.at_least:g}{unit} is required")
     if objective.at_most is not None:
         parts.append(f"at most {objective.at_most:g}{unit} is required")
-    measured = f" (in{unit})" if unit else ""
+    measured = f" ({_MEANS.get(objective.name, '')}in{unit})" if unit else ""
     return f"{label[0].upper()}{label[1:]}{measured}: {'; '.join(parts)}."
 
 
@@ -84,7 +98,7 @@ def chosen_failures(ended: Sequence[Candidate]) -> tuple[Failed, ...]:
     firsts = dict(reversed(frequent))
     chosen = [firsts[kind] for kind in dict.fromkeys(kind for kind, _ in frequent)]
     others = [failed for kind, failed in frequent if failed is not firsts[kind]]
-    return tuple([*chosen, *others][:MOST_FAILURES])
+    return tuple([*chosen, *others][:MAX_FAILURES])
 
 
 def _target(objective: Objective, unit: str) -> str:

@@ -2,16 +2,21 @@
 
 from collections.abc import Sequence
 
+from matsearch.core.axes import AXES
 from matsearch.core.campaign import CampaignState
 from matsearch.core.config import SearchConfig
 from matsearch.core.protocols import Selector
-from matsearch.core.records import Candidate, Parent
+from matsearch.core.records import Candidate, Parent, PropertyValue
+from matsearch.core.selection_sections import PAPER_SCHEME
 from matsearch.core.thresholds import earns_no_reward
 from matsearch.crystal.scope import allows
-from matsearch.pipeline.breeding import PAPER_SCHEME, island_of, island_shares
+from matsearch.pipeline.breeding import island_of, island_shares
 from matsearch.pipeline.tools import Tools
 from matsearch.select.quota import Quota
 from matsearch.select.schemes import get_selector
+
+FORMATION = "formation_energy_per_atom"
+"""The one objective beside stability that the hull gives, and no property."""
 
 
 def first_parents(tools: Tools, pool: Sequence[Candidate] = ()) -> tuple[Parent, ...]:
@@ -103,20 +108,26 @@ def as_parent(candidate: Candidate, tools: Tools, island: int | None = None) -> 
     """Return a scored candidate as a parent, with what its proposers may be told of it."""
     placement = candidate.placement
     wanted = {objective.name for objective in tools.config.objectives}
+    properties = {name: value for name, value in candidate.properties.items() if name in wanted}
+    if placement and FORMATION in wanted:
+        properties[FORMATION] = PropertyValue(
+            value=placement.formation_energy_per_atom, unit=AXES[FORMATION].unit, source=placement.hull_name
+        )
     return Parent(
         parent_id=candidate.candidate_id,
         structure=candidate.best_structure,
         roots=candidate.lineage.roots,
         energy_above_hull=placement.energy_above_hull if placement else None,
         decomposition=placement.decomposition if placement else {},
-        properties={name: value for name, value in candidate.properties.items() if name in wanted},
+        properties=properties,
         island=island,
     )
 
 
 def _lowest(candidates: Sequence[Candidate], generation: int, tools: Tools) -> tuple[Parent, ...]:
     selector = get_selector(tools.config.objectives, tools.selection, generation)
-    return tuple(as_parent(c, tools) for c in selector.select(candidates, tools.config.population.parents))
+    inside = [c for c in candidates if c.structure and allows(tools.limits, c.structure.composition)]
+    return tuple(as_parent(c, tools) for c in selector.select(inside, tools.config.population.parents))
 
 
 def _select(

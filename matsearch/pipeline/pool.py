@@ -8,10 +8,13 @@ from matsearch.core.faults import boundary
 from matsearch.core.progress import report
 from matsearch.core.protocols import Repository, ResultCache
 from matsearch.core.records import Candidate, Lineage, Parent
+from matsearch.core.selection_sections import PAPER_SCHEME
 from matsearch.core.text import one_line
 from matsearch.core.thresholds import earns_no_reward
 from matsearch.crystal.matching import mark_duplicates
 from matsearch.hull.stage import place
+from matsearch.pipeline.asking import get_client
+from matsearch.pipeline.bugs import refuse_bugs
 from matsearch.pipeline.engines import WhenNeeded
 from matsearch.pipeline.measuring import measure
 from matsearch.pipeline.opinions import ask_others
@@ -24,7 +27,7 @@ PROPOSER = "seeds"
 
 def scores_seeds(config: SearchConfig) -> bool:
     """Return whether the seeds of a search are scored: as it asks, and always where they compete with its finds."""
-    return config.seeds.score or config.selection.scheme == "matllmsearch"
+    return config.seeds.score or config.selection.scheme == PAPER_SCHEME
 
 
 def scored_seeds(tools: Tools, cache: ResultCache, owner: str) -> list[Candidate]:
@@ -42,19 +45,28 @@ def scored_seeds(tools: Tools, cache: ResultCache, owner: str) -> list[Candidate
     -------
     list of Candidate
         One that fails has a verdict; of believed ones that are the same crystal, all but the first are marked.
+
+    Raises
+    ------
+    InternalErrorRateError
+        If more than one percent ended in unexpected exceptions.
     """
     config, info = tools.config, tools.potential.info
     pool = [_as_candidate(seed, tools, owner) for seed in tools.beginning.seeds]
     pool = relax(pool, info, config.relax, WhenNeeded(tools), cache, owner)
     pool = place(pool, tools.hull, info.elements)
     pool = ask_others(pool, tools, cache, owner)
-    return _marked(measure(pool, tools, cache, owner))
+    pool = measure(pool, tools, cache, owner)
+    refuse_bugs(pool, "report it as a bug; what was computed is kept")
+    return _marked(pool)
 
 
 def with_first_parents(state: CampaignState, tools: Tools, repository: Repository) -> CampaignState:
     """Return the state with its parents: where the seeds are scored, a search begins without any, and they are saved."""
     if state.generation > 0 or state.parents or not scores_seeds(tools.config):
         return state
+    if tools.requests:
+        get_client(tools.config)  # a key that is missing is missed before the work begins
     pool = scored_seeds(tools, repository, state.campaign_id)
     _report(pool)
     begun = state.evolve(parents=first_parents(tools, pool))

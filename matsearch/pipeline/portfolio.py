@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 
 from matsearch.core.arms import (
-    LLM,
     arms_of,
     first_crystals,
     least_crystals,
@@ -72,7 +71,8 @@ def crystals_by_arm(
     draw from Beta(1 + hits, 1 + asked - hits), so that an arm gets as many as it is likely to be the best one. Older
     counts weigh ``memory`` less with each generation (Raj & Kalyani, arXiv:1707.09727, algorithm 1), so that an arm
     which becomes better is found out. Where ``crystal_cost`` is given, the draw is over the arm's cost a crystal, as in
-    Xia et al. (arXiv:1505.00146), but with the mean cost, which is known well, in place of a draw.
+    Xia et al. (arXiv:1505.00146), but with the mean cost, which is known well, in place of a draw; an endpoint that does
+    not tell what calls took leaves it per crystal.
     """
     past = [summary for summary in history if summary.generation < generation]
     if config.propose.bandit is None or not any(summary.arms for summary in past):
@@ -82,10 +82,15 @@ def crystals_by_arm(
     rng = stream(config.seed, generation, 0, "bandit")
     free = config.population.proposals - least * len(arms)
     draws = rng.beta(1 + hits, 1 + asked - hits, size=(free, len(arms)))
-    if (screening := config.propose.bandit.crystal_cost) is not None:
+    if (screening := config.propose.bandit.crystal_cost) is not None and _costs_are_known(past):
         draws /= screening + cost / np.maximum(asked, np.finfo(float).tiny)
     won = np.bincount(draws.argmax(axis=1), minlength=len(arms))
     return {arm: least + int(n) for arm, n in zip(arms, won, strict=True)}
+
+
+def _costs_are_known(past: Sequence[GenerationSummary]) -> bool:
+    counts = [count for summary in past for count in summary.arms]
+    return all(count.cost is not None for count in counts if prompt_of(count.arm) and count.asked)
 
 
 def _discounted(
@@ -148,8 +153,3 @@ def is_hit(candidate: Candidate) -> bool:
         and candidate.match is None
         and not earns_no_reward(candidate.flags)
     )
-
-
-def arm_of(candidate: Candidate) -> str:
-    """Return who was asked for a candidate: its proposer, with the prompt's id where that is a language model."""
-    return f"{LLM}{candidate.lineage.operator}" if candidate.proposer == "llm" else candidate.proposer

@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from matsearch.core.thresholds import NO_REWARD_FLAGS, earns_no_reward
 from matsearch.crystal.ions import ion_summary, moment_summary
 from matsearch.pipeline.fronts import keeps_constraints, rank_fronts
 from matsearch.pipeline.funnel import Funnel, count_funnel, distinct_scored
-from matsearch.select.best import BestSelector
+from matsearch.select.orders import best_rank
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -47,15 +48,14 @@ class SearchResult:
 
         By the objectives in their order, ties by the next; with several and the scheme ``pareto`` by front first.
         """
-        selector, by_front = BestSelector(self._objectives), self._config.selection.scheme == "pareto"
-        fronts = self._fronts if by_front else {}
+        fronts = self._fronts if self._config.selection.scheme == "pareto" else {}
         return tuple(
             sorted(
                 distinct_scored(self.candidates),
                 key=lambda c: (
                     earns_no_reward(c.flags),
                     fronts.get(c.candidate_id, math.inf),
-                    *selector.rank(c),
+                    *best_rank(c, self._objectives),
                 ),
             )
         )
@@ -83,15 +83,17 @@ class SearchResult:
     def rows(self, n: int | None = None) -> list[dict[str, Any]]:
         """Return the table of the best ``n`` crystals (all of them by default) as JSON types.
 
-        Prototype, nearest known crystal and charge balance are columns where any candidate of the campaign has them (not
-        in campaigns of older versions), ions and moments where any candidate of the campaign was asked for its charges, the uncertainty of
-        the energy above hull (eV/atom) where it asks other potentials, the front where it has several objectives.
+        Every crystal has a column for each property that any of them has, and, where any candidate of the campaign has
+        them (not in campaigns of older versions), for prototype, nearest known crystal and charge balance; for ions and
+        moments where any was asked for its charges; for the uncertainty of the energy above hull (eV/atom) where the
+        campaign asks other potentials; for the front where it has several objectives.
         """
         asked_others = bool(self.record.config.get("opinions"))
         are_named = any(candidate.nearest_known is not None for candidate in self.candidates)
         asked_charges = any(candidate.oxidation_states is not None for candidate in self.candidates)
+        properties = list(dict.fromkeys(name for candidate in self.ranked for name in candidate.properties))
         return [
-            row(i, candidate)
+            row(i, candidate, properties)
             | (self._front_column(candidate) if len(self._objectives) > 1 else {})
             | (kind_columns(candidate) if are_named else {})
             | (uncertainty_column(candidate) if asked_others else {})
@@ -117,8 +119,8 @@ def load_result(repository: Repository, record: CampaignRecord) -> SearchResult:
     return SearchResult(record, tuple(candidates))
 
 
-def row(rank: int, candidate: Candidate) -> dict[str, Any]:
-    """Return one line of the ranked table."""
+def row(rank: int, candidate: Candidate, properties: Sequence[str]) -> dict[str, Any]:
+    """Return one line of the ranked table, with a column for each of the properties; None where it is not known."""
     placement, relaxation, match = candidate.placement, candidate.relaxation, candidate.match
     return {
         "rank": rank,
@@ -129,7 +131,10 @@ def row(rank: int, candidate: Candidate) -> dict[str, Any]:
         "energy_above_hull": placement.energy_above_hull if placement else None,
         "formation_energy_per_atom": placement.formation_energy_per_atom if placement else None,
         "energy_per_atom": relaxation.energy_per_atom if relaxation else None,
-        **{name: value.value for name, value in candidate.properties.items()},
+        **{
+            name: candidate.properties[name].value if name in candidate.properties else None
+            for name in properties
+        },
         "generation": candidate.generation,
         "operator": candidate.lineage.operator,
         "known_phase": match.known_id if match else None,

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from matsearch.core.campaign import CampaignState, CandidateQuery
-from matsearch.core.errors import InternalErrorRateError
 from matsearch.core.faults import boundary
 from matsearch.core.progress import report
 from matsearch.core.protocols import Repository, ResultCache
@@ -12,6 +11,8 @@ from matsearch.core.verdict import FailureKind
 from matsearch.hull.stage import place
 from matsearch.parse.sanity import check_sanity
 from matsearch.pipeline.aims import aims_of
+from matsearch.pipeline.bugs import refuse_bugs
+from matsearch.pipeline.engines import WhenNeeded
 from matsearch.pipeline.knowledge import mark_all
 from matsearch.pipeline.ledger import Ledger
 from matsearch.pipeline.measuring import measure
@@ -23,10 +24,7 @@ from matsearch.pipeline.scope import outside_limits
 from matsearch.pipeline.succession import next_state
 from matsearch.pipeline.tools import Tools
 from matsearch.properties.charges import with_charges
-from matsearch.relax.engine import get_engine
 from matsearch.relax.stage import relax
-
-INTERNAL_ERROR_RATE = 0.01
 
 
 def plan(state: CampaignState, tools: Tools, repository: Repository) -> list[Candidate]:
@@ -60,9 +58,8 @@ def screen(batch: Sequence[Candidate], tools: Tools, cache: ResultCache, owner: 
     """
     config = tools.config
     screened = check_sanity(batch, tools.limits, config.sanity)
-    engine = get_engine(config.potential, config.execution, tools.potential.info.sha256)
     aims = aims_of(screened, tools)
-    screened = relax(screened, tools.potential.info, config.relax, engine, cache, owner, aims)
+    screened = relax(screened, tools.potential.info, config.relax, WhenNeeded(tools), cache, owner, aims)
     screened = outside_limits(screened, tools.limits)
     screened = place(screened, tools.hull, tools.potential.info.elements)
     screened = ask_others(screened, tools, cache, owner)
@@ -84,10 +81,10 @@ def advance(
     InternalErrorRateError
         If more than one percent ended in unexpected exceptions; the generation is not committed.
     """
-    _refuse_bugs(screened)
-    living = repository.query_candidates(CandidateQuery(campaign_id=state.campaign_id, alive=True))
-    earlier = [c for c in living if c.generation < state.generation]
-    marked = mark_all(screened, [c for c in earlier if c.duplicate_of is None], tools)
+    refuse_bugs(screened)
+    everyone = repository.query_candidates(CandidateQuery(campaign_id=state.campaign_id))
+    earlier = [c for c in everyone if c.generation < state.generation]
+    marked = mark_all(screened, [c for c in earlier if c.alive and c.duplicate_of is None], tools)
     repository.put_candidates(marked)
     boundary("candidates-committed")
     pool = scored_seeds(tools, repository, state.campaign_id) if scores_seeds(tools.config) else []
@@ -114,14 +111,3 @@ def as_proposed(candidate: Candidate) -> Candidate:
         repairs=candidate.repairs,
         verdict=verdict if is_born_with else None,
     )
-
-
-def _refuse_bugs(screened: Sequence[Candidate]) -> None:
-    bugs = [c for c in screened if c.verdict and c.verdict.kind is FailureKind.INTERNAL_ERROR]
-    if len(bugs) > INTERNAL_ERROR_RATE * len(screened):
-        first = bugs[0]
-        detail = first.verdict.detail if first.verdict else ""
-        raise InternalErrorRateError(
-            f"{len(bugs)} of {len(screened)} candidates ended in unexpected errors, the first {first.candidate_id}: {detail}",
-            f"look with `matsearch debug {first.candidate_id} --stage relax`; nothing of this generation is lost",
-        )

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from matsearch.core.campaign import CampaignState, GenerationSummary
 from matsearch.core.config import Objective
 from matsearch.core.records import Candidate, Parent
-from matsearch.pipeline.breeding import PAPER_SCHEME
+from matsearch.core.selection_sections import PAPER_SCHEME
 from matsearch.pipeline.parents import first_parents, next_parents, paper_parents
 from matsearch.pipeline.portfolio import count_arms, slots_of
 from matsearch.pipeline.stagnation import best_value, front_stagnates, stagnates

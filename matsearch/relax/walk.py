@@ -19,7 +19,7 @@ from matsearch.relax.coordinates import AtomCoordinates, CellCoordinates, Coordi
 from matsearch.relax.guards import check_distances, check_energy, check_numbers, check_volume, verdict
 from matsearch.relax.optimizers import Fire, Lbfgs, Optimizer
 from matsearch.relax.prospects import KnownCrystals, Prospects, to_structure
-from matsearch.relax.symmetry import take_symmetry
+from matsearch.relax.symmetry import Symmetry, take_symmetry
 from matsearch.relax.task import RelaxTask
 
 SETTLED = 0.3
@@ -92,7 +92,7 @@ class _Path:
         settings = task.settings
         self._atoms = atoms
         self._fixed_cell = task.fixed_cell
-        self._symmetry = take_symmetry(atoms) if settings.keep_symmetry and not task.static else None
+        self._symmetry = _symmetry_to_keep(atoms, task)
         self._approaching = settings.optimizer == "fire-lbfgs"
         self._steps = 0
         if settings.optimizer == "lbfgs":
@@ -121,6 +121,17 @@ class _Path:
         if self._fixed_cell:
             return AtomCoordinates(self._atoms, self._symmetry)
         return CellCoordinates(self._atoms, cell_scale, self._symmetry)
+
+
+def _symmetry_to_keep(atoms: Atoms, task: RelaxTask) -> Symmetry | None:
+    """Return the space group to keep, where one is; the crystal is made exactly so, but for a cell that stays."""
+    if task.static or not task.settings.keep_symmetry:
+        return None
+    cell = atoms.cell.array.copy()
+    symmetry = take_symmetry(atoms)
+    if task.fixed_cell:
+        atoms.set_cell(cell, scale_atoms=True)
+    return symmetry
 
 
 @dataclass(frozen=True)

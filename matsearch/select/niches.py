@@ -4,7 +4,7 @@ The archive of MAP-Elites (Mouret and Clune, arXiv:1504.04909), not stored: a fu
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 
 from pymatgen.core import Structure
@@ -40,30 +40,9 @@ _FAMILIES = {name: GROUPS[name] for name in ("f-block", "precious", "noble-gas")
 
 def niche_of(candidate: Candidate) -> Niche:
     """Return the niche of a candidate that has a structure."""
-    chemistry = _families(candidate.best_structure)
-    return chemistry, crystal_system(candidate.spacegroup or spacegroup_symbol(candidate.best_structure))
-
-
-def elites(
-    candidates: Sequence[Candidate], order: Callable[[Sequence[Candidate]], list[Candidate]]
-) -> dict[Niche, Candidate]:
-    """Return the best candidate of each niche, the best of all first.
-
-    Parameters
-    ----------
-    order : callable
-        Candidates to those that may breed, best first.
-    """
-    found: dict[Niche, Candidate] = {}
-    for candidate in order(candidates):
-        found.setdefault(niche_of(candidate), candidate)
-    return found
-
-
-def occupancy(candidates: Sequence[Candidate]) -> dict[Niche, int]:
-    """Return how many of the candidates with a structure are in each niche, the fullest first, ties by name."""
-    counts = Counter(niche_of(c) for c in candidates if c.best_structure is not None)
-    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+    structure = candidate.best_structure
+    system = crystal_system(candidate.spacegroup or "") or crystal_system(spacegroup_symbol(structure))
+    return _families(structure), system
 
 
 def neglected_elites(ranked: Sequence[Candidate], given: Sequence[Candidate]) -> list[Candidate]:
@@ -77,8 +56,10 @@ def neglected_elites(ranked: Sequence[Candidate], given: Sequence[Candidate]) ->
         Whose parents are counted, for the niche of each parent that is among them too.
     """
     children = _children(given)
-    found = elites(ranked, list)
-    return [found[niche] for niche in sorted(found, key=lambda niche: children[niche])]
+    elites: dict[Niche, Candidate] = {}
+    for candidate in ranked:
+        elites.setdefault(niche_of(candidate), candidate)
+    return [elites[niche] for niche in sorted(elites, key=lambda niche: children[niche])]
 
 
 def _children(given: Sequence[Candidate]) -> Counter[Niche]:
@@ -97,17 +78,9 @@ def _children(given: Sequence[Candidate]) -> Counter[Niche]:
 
 @cache
 def crystal_system(symbol: str) -> str:
-    """Return the crystal system of a space group by its Hermann-Mauguin symbol.
-
-    Raises
-    ------
-    ValueError
-        If there is no such group.
-    """
-    settings = settings_of(symbol)
-    if not settings:
-        raise ValueError(f"{symbol!r} is no space group")
-    return next(system for system, numbers in CRYSTAL_SYSTEMS.items() if settings[0].number in numbers)
+    """Return the crystal system of a space group by its Hermann-Mauguin symbol, an empty string where there is none."""
+    numbers = {setting.number for setting in settings_of(symbol)}
+    return next((name for name, own in CRYSTAL_SYSTEMS.items() if not numbers.isdisjoint(own)), "")
 
 
 def _families(structure: Structure) -> str:

@@ -4,6 +4,7 @@ Who may not breed (dead, flagged, without a finite value of every objective) is 
 """
 
 from collections.abc import Sequence
+from itertools import groupby
 
 import numpy as np
 
@@ -99,18 +100,12 @@ def crowding_distances(points: np.ndarray) -> np.ndarray:
 
 def _fronts(candidates: Sequence[Candidate], objectives: Sequence[Objective]) -> list[list[Candidate]]:
     """Return the fronts, the best one first; in each, by id."""
-    compared = eligible(candidates, objectives)
-    broken = np.array([violation(candidate, objectives) for candidate in compared])
-    feasible = [c for c, amount in zip(compared, broken, strict=True) if amount == 0.0]
-    amounts = np.unique(broken[broken > 0.0])
-    infeasible = [[c for c, its in zip(compared, broken, strict=True) if its == amount] for amount in amounts]
-    return [*_nondominated(feasible, objectives), *infeasible]
-
-
-def _nondominated(candidates: Sequence[Candidate], objectives: Sequence[Objective]) -> list[list[Candidate]]:
     from moocore import pareto_rank
 
-    if not candidates:
-        return []
-    ranks = pareto_rank(table(candidates, objectives))
-    return [[c for c, its in zip(candidates, ranks, strict=True) if its == rank] for rank in np.unique(ranks)]
+    compared = eligible(candidates, objectives)
+    broken = np.array([violation(candidate, objectives) for candidate in compared])
+    ranks, keeping = np.zeros(len(compared)), broken == 0.0
+    if keeping.any():
+        ranks[keeping] = pareto_rank(table(compared, objectives)[keeping])
+    order = np.lexsort((ranks, broken))  # the last key counts most; stable
+    return [[compared[i] for i in front] for _, front in groupby(order, lambda i: (broken[i], ranks[i]))]

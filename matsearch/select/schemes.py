@@ -9,7 +9,7 @@ from matsearch.core.config import Objective, SelectionSection
 from matsearch.core.protocols import Selector
 from matsearch.core.records import Candidate
 from matsearch.core.scheme_rules import check_scheme
-from matsearch.select.best import BestSelector
+from matsearch.core.selection_sections import PAPER_SCHEME
 from matsearch.select.objectives import is_comparable
 from matsearch.select.orders import (
     alternating_order,
@@ -42,15 +42,13 @@ def get_selector(
         If the scheme cannot work with the objectives, or is not told the generation that it needs.
     """
     check_scheme(objectives, rules.scheme)
-    if rules.scheme == "best":
-        return BestSelector(objectives, rules)
-    if rules.scheme == "matllmsearch":
+    if rules.scheme == PAPER_SCHEME:
         return PaperSelector(objectives)
     return OrderSelector(get_order(objectives, rules.scheme, generation), rules)
 
 
 def get_order(objectives: Sequence[Objective], scheme: str, generation: int | None = None) -> Order:
-    """Return the order of candidates in a scheme, without limits and shares; that of ``matllmsearch`` is ``best``.
+    """Return the order of candidates in a scheme, without limits and shares.
 
     Raises
     ------
@@ -67,7 +65,7 @@ def get_order(objectives: Sequence[Objective], scheme: str, generation: int | No
 
 
 class OrderSelector:
-    """Take parents in an order, within the limits and shares that the rules ask for.
+    """Take parents in an order, elites of niches and the unlike among them, within the limits that the rules ask for.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ from matsearch.core.axes import Axis
 from matsearch.core.config import parse_config
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-sys.path.insert(0, str(BENCHMARKS / "offline"))
+sys.path.insert(0, str(BENCHMARKS))
 sys.path.insert(0, str(BENCHMARKS / "objectives"))
 
 from drawing import draw_fronts, draw_hypervolumes

@@ -10,12 +10,12 @@ from matsearch.core.records import Candidate, Lineage, Relaxation
 from matsearch.core.verdict import FailureKind, Verdict
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-sys.path.insert(0, str(BENCHMARKS / "offline"))
+sys.path.insert(0, str(BENCHMARKS))
 sys.path.insert(0, str(BENCHMARKS / "prediction"))
 
 import outcomes
-from rediscovery import phase
-from units import distinct_relaxations, interval, paired_interval
+from searches import distinct_relaxations, interval, paired_interval
+from targets import phase
 
 TARGET = phase("NaCl-225")
 ENERGY = TARGET.energy / len(TARGET.relaxed)

@@ -46,13 +46,14 @@ def test_list_says_which_one_cannot_be_used(commands, tmp_path):
     (tmp_path / "configs").mkdir()
     (tmp_path / "prompts").mkdir()
     (tmp_path / "prompts" / "broken.md").write_text("Propose {{ n }}.")
+    (tmp_path / "prompts" / "empty.md").write_text("---\nid: empty\nversion: 1\ninputs: []\n---\nHello.")
     env = {"MATSEARCH_SHARE": str(tmp_path)}
     ended = commands.run("prompt", "list", env=env)
     assert (ended.code, ended.err) == (0, "")
     [line] = [line for line in ended.out.splitlines() if line.startswith("broken")]
     assert "does not begin with front matter" in line
     rows = commands.run("prompt", "list", "--json", env=env).document["prompts"]
-    assert [row["name"] for row in rows if row["error"]] == ["broken"]
+    assert [row["name"] for row in rows if row["error"]] == ["broken", "empty"]
 
 
 def test_show_prints_the_file_and_what_it_needs(commands):
@@ -72,7 +73,8 @@ def test_show_names_what_there_is(commands):
 def test_preview_is_what_a_run_asks_word_for_word(commands):
     store = commands.folder / "run.sqlite"
     changes = {"propose__llm": SECTION, "population__proposals": 6, "budget__generations": 2}
-    with LanguageServer(Chemist(mistakes=0.7)) as server:
+    changes["relax__max_steps"] = 1  # something fails, whatever is proposed
+    with LanguageServer(Chemist()) as server:
         ended = commands.run(*run_toy(store, **changes), env={"OPENAI_BASE_URL": server.base_url})
     assert ended.code == 0, ended.err
     campaign, before = ended.document["campaign_id"], stored(store)
@@ -168,7 +170,7 @@ def test_test_asks_once_and_stores_nothing(commands):
         assert len(server.hits) == 1
         text = commands.run(*arguments, env=environment)
     assert (text.code, text.err) == (0, "")
-    assert document["messages"] == document["sent"] == server.hits[0].body["messages"]
+    assert document["messages"] == server.hits[0].body["messages"]
     assert document["cost"] == pytest.approx(
         document["input_tokens"] * 1e-6 + document["output_tokens"] * 2e-6
     )
@@ -177,6 +179,36 @@ def test_test_asks_once_and_stores_nothing(commands):
     assert text.out.count(": passes\n") == 2
     assert "nothing was stored" in text.out.splitlines()[-1]
     assert sorted(commands.folder.glob("*.sqlite*")) == files
+
+
+@pytest.mark.parametrize("verb", ["preview", "test"])
+def test_what_a_short_context_leaves_out_is_not_shown(verb, commands):
+    changes = {
+        **LLM,
+        "propose.llm.max_tokens": 100,
+        "propose.llm.parents": 10,
+        "execution.calls.context_tokens": 1200,
+    }
+    with LanguageServer(Chemist()) as server:
+        environment = {"OPENAI_BASE_URL": server.base_url}
+        document = commands.run("prompt", verb, "toy", *sets(changes), "--json", env=environment).document
+    assert 0 < len(document["parents"]) < 10
+    assert document["tokens"] <= 1100
+    assert document["notes"] == [
+        "failures or parents are left out, as execution.calls.context_tokens is 1200"
+    ]
+    if verb == "test":
+        assert document["messages"] == server.hits[0].body["messages"]
+        assert document["candidates"][0]["lineage"]["parent_ids"] == document["parents"]
+
+
+def test_test_shows_what_an_endpoint_had_room_for(commands):
+    changes = {**LLM, "propose.llm.max_tokens": 100, "propose.llm.parents": 10}
+    with LanguageServer(Chemist(), ["context_length_exceeded"]) as server:
+        environment = {"OPENAI_BASE_URL": server.base_url}
+        document = commands.run("prompt", "test", "toy", *sets(changes), "--json", env=environment).document
+    assert document["messages"] == server.hits[-1].body["messages"] != server.hits[0].body["messages"]
+    assert len(document["parents"]) == 9
 
 
 def test_test_says_what_sanity_says_and_what_cannot_be_read(commands):

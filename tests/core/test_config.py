@@ -184,3 +184,35 @@ def test_who_is_not_asked_is_no_part_of_the_question():
     assert key(share={"random": 1}) == key(share={"random": 1}, **other)
     both = {"llm": LLM, "share": {"llm": 1, "operators": 1}}
     assert len({key(**both), key(**both, **other), key(**both, bandit={}), key(llm=LLM), key()}) == 5
+
+
+def with_bandit(**changes):
+    model = {"model": "any", **changes}
+    shared = {"llm": model, "share": {"llm": 1, "operators": 1}, "bandit": {"crystal_cost": 0.01}}
+    calls = {"calls": {"input_price": 1.0, "output_price": 2.0}}
+    return {**MINIMAL, "propose": shared, "execution": calls}
+
+
+def test_what_decides_who_is_asked_is_part_of_the_question():
+    base = with_bandit(prompt="csg")
+    dearer = {**base, "execution": {"calls": {"input_price": 5.0, "output_price": 2.0}}}
+    others = [with_bandit(prompt="mine.md"), dearer]
+    keys = [parse_config(document).physics_key() for document in (base, *others)]
+    assert len(set(keys)) == 3
+    cheap = {**base, "propose": {**base["propose"], "bandit": {}}}
+    same = {**cheap, "execution": dearer["execution"]}
+    assert parse_config(cheap).physics_key() == parse_config(same).physics_key()
+
+
+def test_what_the_published_scheme_does_not_know_is_no_part_of_it():
+    paper = [
+        {"scheme": "matllmsearch", "diversity": share, "polymorphs": n} for share, n in ((0.0, 1), (0.5, 9))
+    ]
+    keys = {parse_config({**MINIMAL, "selection": section}).physics_key() for section in paper}
+    assert len(keys) == 1
+
+
+def test_an_error_in_a_list_is_not_said_twice():
+    with pytest.raises(ConfigError) as raised:
+        parse_config({**MINIMAL, "objectives": [{"name": "density", "direction": "up"}]})
+    assert "at least 1 item" not in str(raised.value)

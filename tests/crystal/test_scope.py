@@ -17,9 +17,9 @@ from matsearch.crystal.scope import (
     composition_fault,
     limits_lines,
     spacegroup_fault,
-    spacegroup_number,
 )
 from matsearch.crystal.scope_check import check_limits
+from matsearch.crystal.symmetry import spacegroup_number
 from matsearch.testing.samples import sample_structure
 
 OPEN = Limits(
@@ -77,6 +77,7 @@ def test_each_limit_has_its_fault(formula, limits, kind, detail):
         ("Fe3O4", {"oxidation_states": IRON}),
         ("LiFePO4", {"oxidation_states": IRON}),
         ("NaO7", {"oxidation_states": IRON}),
+        ("PdH", {"elements": ("H", "Pd"), "anions": ("H",)}),
         ("AgCl", {"spacegroups": (1,)}),
     ],
 )
@@ -162,14 +163,20 @@ METALS = Limits(elements=("Ag", "Fe", "Li"), max_atoms=8)
     ("limits", "rules", "parts"),
     [
         (OPEN.evolve(formulas=("NaCl",), anions=("O",)), RULES, ["formulas: NaCl", "Cl is the most electro"]),
+        (OPEN.evolve(formulas=("NaCl",), n_elements=(3, 4)), RULES, ["formulas: NaCl", "2 elements, not 3"]),
         (OPEN.evolve(formulas=("FeO2",), oxidation_states=IRON), RULES, ["FeO2", "Fe2+ or Fe3+"]),
         (OPEN.evolve(formulas=("Ag2O",), max_cost=9.0), RULES, ["Ag2O", "over 9"]),
         (OPEN.evolve(formulas=("NaCl2",)), REQUIRED, ["sanity.charge_balance", "NaCl2"]),
-        (METALS.evolve(max_cost=0.01), RULES, ["max_cost 0.01", "Fe, the cheapest", "0.0297"]),
+        (METALS.evolve(max_cost=0.01), RULES, ["max_cost 0.01", "even ", "USD per kg"]),
+        (METALS.evolve(max_cost=1.0, max_atoms=1), RULES, []),
+        (METALS.evolve(max_cost=100.0, n_elements=(3, 3)), RULES, ["max_cost 100", "even LiFe6Ag"]),
+        (METALS.evolve(max_cost=100.0, n_elements=(3, 3), max_atoms=40), RULES, []),
         (Limits(elements=("Pm",), max_atoms=8, max_cost=9.0), RULES, ["no price is known for Pm"]),
         (METALS.evolve(anions=("Li",)), RULES, ["anions: Li", "2 of the elements"]),
         (METALS.evolve(oxidation_states=IRON), RULES, ["Fe with +2, +3", "no other element"]),
         (OPEN.evolve(oxidation_states=(("Ag", (-1,)), ("F", (1,)))), RULES, []),
+        (METALS.evolve(spacegroups=(230,), max_atoms=7), RULES, ["spacegroups", "at least 8 atoms"]),
+        (METALS.evolve(spacegroups=(225, 230), max_atoms=7), RULES, []),
     ],
 )
 def test_limits_that_nothing_keeps_are_refused(limits, rules, parts):
@@ -208,7 +215,6 @@ def test_limits_are_said_in_plain_lines():
     )
     assert limits_lines(everything) == (
         "Only Fe2O3 or FeO, with any number of formula units in the cell.",
-        "Elements: Fe, O.",
         "At most 20 atoms in the cell.",
         "2 elements.",
         "The most electronegative element is O.",
@@ -221,6 +227,8 @@ def test_limits_are_said_in_plain_lines():
 def test_many_elements_are_said_by_what_is_missing():
     first = limits_lines(Limits(elements=EMBEDDED_ELEMENTS, max_atoms=20))[0]
     assert first == "Any element up to Pu but At, Fr, Po, Ra, Rn."
+    every = tuple(sorted({*EMBEDDED_ELEMENTS, "At", "Fr", "Po", "Ra", "Rn"}))
+    assert limits_lines(Limits(elements=every, max_atoms=20))[0] == "Any element up to Pu."
     light = tuple(sorted(set(EMBEDDED_ELEMENTS) - GROUPS["f-block"] - GROUPS["precious"]))
     line = limits_lines(Limits(elements=light, max_atoms=20, n_elements=(2, 4)))
     assert "Ag" in line[0]

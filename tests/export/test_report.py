@@ -22,7 +22,7 @@ from matsearch.export.report.campaign import RankedCrystal
 from matsearch.export.report.crystals import drawn_cell, element_colours, with_boundary
 from matsearch.export.report.diagram import hull_diagram
 from matsearch.export.report.diagram_figure import BELOW, edge_words, hull_figure
-from matsearch.export.report.drift import elements_figure
+from matsearch.export.report.elements import elements_figure
 from matsearch.export.report.folder import crystal_name, write_report
 from matsearch.export.report.numbers import ElementShares, HullPoint, Line
 from matsearch.export.report.page import breakable_label, formula_markup, nearest_words, spacegroup_markup

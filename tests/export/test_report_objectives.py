@@ -1,12 +1,14 @@
 """What a report adds for several objectives, several proposers, limits and drift."""
 
 import json
+import re
 from io import BytesIO
 
 import numpy as np
 import pytest
 import yaml
 
+from matsearch.cli.console import print_ranked
 from matsearch.cli.report import campaign_report
 from matsearch.core.calls import CallEntry
 from matsearch.core.campaign import ArmCount, CampaignState, GenerationSummary
@@ -20,10 +22,10 @@ from matsearch.export.report.asked import (
     portfolio_words,
     selection_words,
 )
+from matsearch.export.report.drift import drift_figure, drift_sentence
 from matsearch.export.report.folder import write_report
 from matsearch.export.report.front_numbers import FrontAxis, FrontLine, FrontPanel, FrontPoint, Fronts
 from matsearch.export.report.fronts import fronts_figure, fronts_words
-from matsearch.export.report.groups import drift_figure, drift_sentence
 from matsearch.export.report.numbers import DriftNumbers, GenerationNumbers, Mix
 from matsearch.export.report.style import COLOURS
 from matsearch.hull.sources import load_reference
@@ -302,7 +304,8 @@ def test_the_page_shows_what_was_asked_and_what_it_came_to(folder):
         "llm:csg 38%, llm:mutate 12%, operators 50%",
         "prompt mutate/1",
         "Ordered by front, then by the first objective.",
-        "llm:csg 1 of 8, operators 1 of 8",
+        '<th scope="col" class="number">llm:csg</th><th scope="col" class="number">operators</th>',
+        '<td class="number">1 of 8</td><td class="number">1 of 8</td>',
         "0.1235",
         "Of the proposals of generation 0,",
         "1,200",
@@ -311,6 +314,22 @@ def test_the_page_shows_what_was_asked_and_what_it_came_to(folder):
     assert "<script" not in page.lower()
     assert page.count('href="#fronts"') == page.count('id="fronts"') == 1
     assert page.count('href="#proposers"') == page.count('id="proposers"') == 1
+
+
+def test_the_links_lead_to_the_sections_in_their_order(folder):
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    links = re.findall(r'<a href="#(\w+)">', page.split("</nav>")[0])
+    assert links == re.findall(r'<section id="(\w+)">', page)
+
+
+def test_a_crystal_without_a_property_leaves_its_cell_empty(capsys):
+    known, unknown = scored(0, 0.02, 4.0, "operators"), scored(1, 0.05, 5.0, "operators")
+    plain = config(objectives=[{}, {"name": "density", "direction": "maximize"}]).model_dump(mode="json")
+    candidates = (known, unknown.evolve(properties={}))
+    result = SearchResult(sample_campaign("hand-made-0", config=plain), candidates)
+    assert [row["density"] for row in result.rows()] == [4.0, None]
+    print_ranked(result.rows())
+    assert "density (g/cm^3)" in capsys.readouterr().out
 
 
 def test_the_hull_is_named_where_it_is_measured_against(folder):

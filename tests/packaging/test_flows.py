@@ -9,7 +9,7 @@ import pytest
 from jobflow import Flow
 
 from matsearch.cli.init import copy_share
-from matsearch.core.config import load_config
+from matsearch.core.config import load_config, parse_config
 from matsearch.core.errors import InputError
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +34,7 @@ def load_flow(path: Path):
 
 
 def test_there_are_flows():
-    assert {"search", "screen"} <= {path.stem for path in FLOWS}
+    assert {"search", "screen", "generate", "predict", "design"} == {path.stem for path in FLOWS}
 
 
 @by_name
@@ -75,6 +75,32 @@ def test_init_copies_everything_once(tmp_path):
     assert mine == theirs
     with pytest.raises(InputError, match="exists already"):
         copy_share(tmp_path / "mine")
+
+
+WITHOUT_MODEL = {"propose": {"share": {"operators": 1}}}
+STIFF = {"name": "bulk_modulus", "direction": "maximize"}
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "section", "expected"),
+    [
+        ("generate", {"elements": ["Na", "Cl"]}, "system", {"elements": ["Cl", "Na"]}),
+        ("predict", {"formulas": "NaCl"}, "system", {"formulas": ["NaCl"], "elements": ["Cl", "Na"]}),
+        ("design", {"objectives": [STIFF], "elements": ["B", "N"]}, "system", {"elements": ["B", "N"]}),
+    ],
+)
+def test_flows_of_the_modes_build_what_was_asked(name, asked, section, expected, tmp_path):
+    flow = load_flow(ROOT / "flows" / f"{name}.py").build(
+        **asked, store=f"sqlite:///{tmp_path}/store.sqlite", changes={**WITHOUT_MODEL, "system.max_atoms": 4}
+    )
+    assert isinstance(flow, Flow)
+    config = parse_config(next(flow.iterflow())[0].function_args[0])
+    said = getattr(config, section).model_dump(mode="json")
+    assert expected.items() <= said.items()
+    assert said["max_atoms"] == 4
+    assert config.propose.llm is None
+    if name == "design":
+        assert [o.name for o in config.objectives] == ["energy_above_hull", "bulk_modulus"]
 
 
 def test_copied_flows_build_and_no_job_names_them(tmp_path, titanium_carbide):

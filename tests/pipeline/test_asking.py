@@ -147,3 +147,18 @@ def test_a_damaged_answer_is_an_error_of_the_store(repository, serve, monkeypatc
     monkeypatch.setattr(repository, "get_call", lambda key: {"reply": "x"})
     with pytest.raises(StoreError, match="is damaged"):
         plan(record.state, tools, repository)
+
+
+def test_where_others_propose_one_unanswered_generation_is_survived_and_a_second_ends_it(repository, serve):
+    model = {"model": "rule-based-chemist", "crystals": 3}
+    config = toy(propose__llm=model, propose__share={"llm": 3, "operators": 4})
+    serve()
+    campaign, proposals = planned(config, repository)
+    state = repository.get_campaign(campaign).state
+    assert {c.proposer for c in proposals} == {"llm", "operators"}
+    serve(lambda hit: "500")
+    survived = plan(state.evolve(generation=1), build_tools(config), repository)
+    assert {c.verdict.kind for c in survived if c.proposer == "llm"} == {FailureKind.SERVER_ERROR}
+    assert any(c.alive for c in survived if c.proposer == "operators")
+    with pytest.raises(LanguageModelError, match="none of the 1 calls of generation 2"):
+        plan(state.evolve(generation=2), build_tools(config), repository)

@@ -137,3 +137,10 @@ def test_scored_seeds_fill_up_the_more_stable_first():
     parents = next_parents([G0[0]], 0, tools, pool)
     assert ids(parents) == [birth_id(0, 0), "known:TiC3", "known:TiAl3", "known:Al4"]
     assert [p.energy_above_hull for p in parents] == [0.3, 0.0, 0.2, 0.0]
+
+
+def test_a_model_that_is_shown_no_parents_takes_none_from_the_operators():
+    propose = {"llm": {"model": "m", "parents": 0}, "share": {"llm": 1, "operators": 1}}
+    tools = tools_for(selection={"scheme": "matllmsearch"}, propose=propose)
+    state = CampaignState(campaign_id=CAMPAIGN, parents=tools.beginning.seeds)
+    assert {len(parents_of_slot(state, slot, tools)) for slot in range(4)} == {2}

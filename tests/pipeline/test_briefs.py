@@ -6,7 +6,8 @@ from matsearch.core.campaign import CampaignState
 from matsearch.core.config import Objective
 from matsearch.core.slots import Brief
 from matsearch.core.verdict import FailureKind, Verdict
-from matsearch.pipeline.briefs import MOST_FAILURES, SAY_NOTHING, brief_of, chosen_failures, objective_line
+from matsearch.pipeline.briefs import SAY_NOTHING, brief_of, chosen_failures, objective_line
+from matsearch.propose.llm.saying import MAX_FAILURES
 from matsearch.store import open_repository
 from tests.pipeline.evolution import CAMPAIGN, birth_id, born, tools_for
 
@@ -68,9 +69,9 @@ def test_at_most_eight_and_of_many_kinds_the_most_frequent():
     rare = [ended(slot, kind) for slot, kind in enumerate(kinds)]
     often = [ended(50 + i, kinds[-1], f"again {i}") for i in range(3)]
     failures = chosen_failures([*rare, *often])
-    assert len(failures) == MOST_FAILURES
+    assert len(failures) == MAX_FAILURES
     assert failures[0].reason.startswith(kinds[-1].value)
-    assert len({failed.reason.partition(":")[0] for failed in failures}) == MOST_FAILURES
+    assert len({failed.reason.partition(":")[0] for failed in failures}) == MAX_FAILURES
 
 
 def test_the_same_formula_for_the_same_reason_is_told_once():
@@ -136,3 +137,26 @@ def test_the_first_generation_has_no_failures_and_operators_no_brief(repository)
     assert first.failures == ()
     assert first.constraints
     assert brief_of(state, tools_for(), repository) == Brief()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "words"),
+    [
+        ("pareto", ["", ""]),
+        ("best", ["; number 1 in importance", "; number 2 in importance"]),
+        ("weighted", ["; weight 0.7", "; weight 0.3"]),
+    ],
+)
+def test_what_counts_for_how_much_is_said_where_selection_says_so(scheme, words):
+    wanted = [
+        {"name": "energy_above_hull", "weight": 0.7},
+        {"name": "deformation_energy", "direction": "maximize", "weight": 0.3},
+    ]
+    tools = tools_for(propose=MODEL, objectives=wanted, selection={"scheme": scheme})
+    repository = open_repository("sqlite://:memory:")
+    lines = brief_of(CampaignState(campaign_id=CAMPAIGN), tools, repository).objectives
+    repository.close()
+    assert lines == (
+        f"Energy above hull (in eV/atom): the lower the better{words[0]}.",
+        f"Deformation energy (relaxed minus proposed, in eV/atom): the higher the better{words[1]}.",
+    )

@@ -185,11 +185,6 @@ def test_fewer_parents_than_groups_are_shared_in_turn(tools):
     assert parents_of_slot(state.evolve(parents=()), 0, tools) == ()
 
 
-def test_a_model_that_is_shown_none_gets_none():
-    tools = paper_tools(propose={"llm": {"model": "any", "crystals": 2, "parents": 0}})
-    assert parents_of_slot(begun(tools), 0, tools) == ()
-
-
 def test_operators_get_groups_of_two_as_well():
     tools = paper_tools(propose={})
     groups = [ids(parents_of_slot(begun(tools), slot, tools)) for slot in range(6)]
@@ -230,3 +225,8 @@ def with_energy(candidate, energy):
 
 def above_hull(candidate):
     return candidate.placement.energy_above_hull
+
+
+def test_a_pool_beyond_the_limits_breeds_nothing():
+    tools = paper_tools(system={"elements": ["Ti", "Al", "C"], "n_elements": [2, 2], "anions": ["C"]})
+    assert ids(begun(tools).parents) == ["known:TiC", "known:TiC-two", "known:AlC", "known:TiC3"]

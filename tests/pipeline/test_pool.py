@@ -3,6 +3,7 @@ import logging
 import pytest
 
 from matsearch.core.campaign import CandidateQuery
+from matsearch.core.errors import InternalErrorRateError
 from matsearch.core.progress import LOGGER_NAME
 from matsearch.pipeline.campaign import open_campaign
 from matsearch.pipeline.parents import first_parents
@@ -145,3 +146,18 @@ def test_the_papers_scheme_always_scores_them(repository):
     placed = [c for c in pool if c.alive]
     lowest = sorted(placed, key=lambda c: (c.placement.energy_above_hull, c.candidate_id))
     assert ids(state.parents) == [c.candidate_id for c in lowest[:2]]
+
+
+def test_a_bug_is_no_property_of_a_seed(repository, monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError
+
+    tools = tools_for(**SEARCH)
+    record = open_campaign(tools.config, repository)
+    monkeypatch.delenv("MATSEARCH_RERAISE", raising=False)
+    monkeypatch.setattr(stage, "standard_cell", broken)
+    with pytest.raises(InternalErrorRateError, match="ended in unexpected errors, the first known:"):
+        plan(record.state, tools, repository)
+    assert repository.get_campaign(record.campaign_id).state.parents == ()
+    monkeypatch.undo()
+    assert plan(record.state, tools, repository)

@@ -1,17 +1,27 @@
 """Who is asked for how many crystals, and who is credited."""
 
 from collections import Counter
+from contextlib import nullcontext
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from matsearch.core.arms import arms_of, first_crystals, least_crystals, most_calls, prompt_of, share_out
+from matsearch.core.arms import (
+    arms_of,
+    fewest_slots,
+    first_crystals,
+    least_crystals,
+    most_calls,
+    prompt_of,
+    share_out,
+)
 from matsearch.core.campaign import ArmCount, GenerationSummary
 from matsearch.core.config import parse_config
+from matsearch.core.errors import ConfigError
 from matsearch.core.records import KnownMatch
 from matsearch.core.thresholds import METASTABLE, TOO_GOOD_FLAG
-from matsearch.pipeline.portfolio import SlotPlan, arm_of, count_arms, slots_of
+from matsearch.pipeline.portfolio import SlotPlan, count_arms, slots_of
 from matsearch.testing.samples import sample_candidate, sample_verdict
 
 PRICES = {"calls": {"input_price": 1.0, "output_price": 1.0}}
@@ -93,6 +103,7 @@ def test_all_crystals_are_dealt_out_and_nobody_is_left_without(given_):
         assert set(sizes[1:]) <= {whole}, "only one request of an arm is smaller than the others"
         assert 1 <= sizes[0] <= whole
     assert sum(plan.prompt is not None for plan in plans) <= most_calls(config)
+    assert len(plans) >= fewest_slots(config)
 
 
 @given(portfolios())
@@ -207,7 +218,7 @@ def test_what_a_crystal_costs_counts_where_it_is_asked_for():
 
 @settings(max_examples=20)
 @given(st.integers(1, 4), st.integers(0, 2), st.integers(4, 14), st.integers(1, 6))
-def test_the_most_calls_are_the_most_there_can_be(prompts, others, proposals, size):
+def test_no_generation_has_more_calls_or_fewer_slots(prompts, others, proposals, size):
     names = dict.fromkeys(("csg", "mutate", "cross", "repair")[:prompts], 1)
     share = {"llm": 1, **dict.fromkeys(("operators", "random")[:others], 1)}
     assume(2 <= len(share) - 1 + prompts <= proposals)
@@ -219,7 +230,13 @@ def test_the_most_calls_are_the_most_there_can_be(prompts, others, proposals, si
             return -(-left // size)
         return max(-(-n // size) + most(left - n, arms - 1) for n in range(1, left - arms + 2))
 
+    def fewest(left, arms):
+        if arms == 1:
+            return -(-left // size)
+        return min(-(-n // size) + fewest(left - n, arms - 1) for n in range(1, left - arms + 2))
+
     assert most_calls(config) == most(free, prompts)
+    assert fewest_slots(config) == fewest(free, prompts) + len(share) - 1
     assert sum(prompt_of(arm) is not None for arm in first_crystals(config)) == prompts
 
 
@@ -257,7 +274,22 @@ def test_arms_are_credited_with_their_slots_and_what_they_cost():
     assert count_arms([SlotPlan("operators", 1)] * 4, born) == ()
 
 
-def test_the_arm_of_a_candidate_is_its_proposer_or_prompt():
-    made = found(0)
-    asked = made.evolve(proposer="llm", lineage=made.lineage.evolve(operator="mutate"))
-    assert (arm_of(asked), arm_of(made.evolve(proposer="random"))) == ("llm:mutate", "random")
+@pytest.mark.parametrize(
+    ("islands", "propose", "fits"),
+    [
+        (2, {"share": {"llm": 1}}, True),
+        (3, {"share": {"llm": 1}}, False),
+        (6, {"share": {"llm": 1, "operators": 1}}, True),
+        (7, {"share": {"llm": 1, "operators": 1}}, False),
+        (3, {"share": {"llm": 1, "operators": 1}, "bandit": {"floor": 0.1}}, True),
+        (4, {"share": {"llm": 1, "operators": 1}, "bandit": {"floor": 0.1}}, False),
+        (10, {"share": {"operators": 1, "random": 1}, "bandit": {"floor": 0.1}}, True),
+    ],
+)
+def test_every_island_breeds_in_every_generation(islands, propose, fits):
+    document = config_of(10, 5, **propose).model_dump(mode="json")
+    document["population"]["islands"] = islands
+    with (
+        nullcontext() if fits else pytest.raises(ConfigError, match=f"population.islands: {islands} of them")
+    ):
+        parse_config(document)

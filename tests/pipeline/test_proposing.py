@@ -13,7 +13,7 @@ from matsearch.pipeline.campaign import open_campaign
 from matsearch.pipeline.credit import credit
 from matsearch.pipeline.funnel import count_funnel
 from matsearch.pipeline.ledger import Ledger
-from matsearch.pipeline.portfolio import arm_of, slots_of
+from matsearch.pipeline.portfolio import slots_of
 from matsearch.pipeline.proposing import propose_generation, slots_for
 from matsearch.pipeline.steps import plan
 from matsearch.pipeline.tools import build_tools
@@ -81,7 +81,7 @@ def test_each_slot_asks_its_own_proposer(repository, serve):
     assert [(c.slot, c.index) for c in candidates] == [
         (slot, index) for slot, plan in enumerate(plans) for index in range(plan.crystals)
     ]
-    assert [arm_of(c) for c in candidates] == [plans[c.slot].arm for c in candidates]
+    assert [c.proposer for c in candidates] == [plans[c.slot].arm.removesuffix(":csg") for c in candidates]
     assert {c.lineage.operator for c in candidates if c.proposer == "random"} == {"random_symmetric"}
     assert len({c.candidate_id for c in candidates}) == 10
     assert len(server.hits) == Ledger(repository, record.campaign_id).usage().calls == 2

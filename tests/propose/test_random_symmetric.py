@@ -101,6 +101,12 @@ def test_formulas_and_their_multiples_are_made():
     assert len({c.details["space_group"] for c in changes}) > 20
 
 
+def test_all_numbers_of_formula_units_up_to_the_size_are_made():
+    slot, rng = slot_of(("Cl", "Na"), 12, ("NaCl",)), np.random.default_rng(1)
+    changes = [change for change in (random_symmetric(slot, rng) for _ in range(80)) if change]
+    assert {len(c.structure) for c in changes} == {2, 4, 6, 8, 10, 12}
+
+
 def test_a_formula_too_large_for_the_cell_has_no_crystal():
     assert random_symmetric(slot_of(("O", "Sr", "Ti"), 4, ("SrTiO3",)), np.random.default_rng(0)) is None
 

@@ -61,6 +61,13 @@ def test_a_free_cell_only_comes_lower(seed):
     assert relaxed_ions(ions.structure, fmax=0.01).relaxation.n_steps == 0
 
 
+def test_symmetry_is_kept_in_a_cell_that_nearly_has_it():
+    start = crystal(size=0.004)
+    done = relaxed_ions(start, fmax=1e-3, keep_symmetry=True).relaxation
+    np.testing.assert_array_equal(done.structure.lattice.matrix, start.lattice.matrix)
+    assert done.structure.get_space_group_info(1e-2)[1] > 1
+
+
 def test_symmetry_takes_no_time_to_converge():
     """Both atoms of rock salt sit where symmetry holds them, however the cell is strained."""
     done = relaxed_ions(sample_structure("Ti", "C", 4.6), fmax=1e-3).relaxation

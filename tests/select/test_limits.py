@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from pymatgen.core import Element, Lattice, Structure
 
 from matsearch.core.config import Objective, SelectionSection
-from matsearch.select.best import BestSelector
+from matsearch.select.orders import best_order
 from matsearch.select.quota import Quota
+from matsearch.select.schemes import get_selector
 from matsearch.select.unlikeness import Unlikeness
 from matsearch.testing.samples import sample_candidate, sample_structure
 
@@ -37,18 +38,18 @@ sections = st.builds(
 
 
 def select(candidates, n, **rules):
-    return BestSelector([Objective()], SelectionSection(**rules)).select(candidates, n)
+    return get_selector([Objective()], SelectionSection(**rules)).select(candidates, n)
 
 
 @given(scored, sections, st.integers(0, 8), st.randoms(use_true_random=False))
 def test_limits_hold_and_order_does_not_matter(candidates, rules, n, random):
-    selector = BestSelector([Objective()], rules)
+    selector = get_selector([Objective()], rules)
     chosen = selector.select(candidates, n)
     assert len(chosen) <= n
     assert max(Counter(c.formula for c in chosen).values(), default=0) <= rules.polymorphs
     for symbol, share in rules.element_caps.items():
         assert sum(symbol in c.structure.composition for c in chosen) <= share * n + 1e-9
-    assert chosen == sorted(chosen, key=selector.rank)
+    assert chosen == best_order(chosen, [Objective()])
     shuffled = random.sample(candidates, len(candidates))
     assert [c.candidate_id for c in selector.select(shuffled, n)] == [c.candidate_id for c in chosen]
 

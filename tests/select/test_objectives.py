@@ -26,6 +26,8 @@ DENSITY = Objective(name="density", direction="target", target=(2.0, 4.0))
         ({"target": 1.0}, "direction: target and target"),
         ({"direction": "target", "target": (3.0, 1.0)}, "lower end"),
         ({"at_least": 2.0, "at_most": 1.0}, "no value is at_least 2 and at_most 1"),
+        ({"direction": "target", "target": (1.0, 2.0), "at_least": 2.1}, "all of the target breaks at_least"),
+        ({"direction": "target", "target": 3.0, "at_most": 2.9}, "all of the target breaks at_most"),
         ({"scale": (1.0, 1.0)}, "must differ"),
         ({"scale": (0.0, 1.0)}, "agree with direction: minimize"),
         ({"direction": "maximize", "scale": (1.0, 0.0)}, "agree with direction: maximize"),
@@ -43,7 +45,7 @@ def test_objectives_that_contradict_themselves_are_refused(fields, says):
     [
         {"scale": (1.0, 0.0), "at_least": 1.0, "at_most": 1.0},
         {"direction": "maximize", "scale": (-1.0, 1.0)},
-        {"direction": "target", "target": (1.0, 1.0), "scale": (3.0, 0.0)},
+        {"direction": "target", "target": (1.0, 1.0), "scale": (3.0, 0.0), "at_least": 1.0, "at_most": 1.0},
     ],
 )
 def test_others_are_not(fields):
@@ -101,6 +103,8 @@ def test_whoever_computes_an_objective_has_given_it_an_axis_and_its_unit():
         ([HULL, Objective(name="hardness")], "pareto", "'hardness' has no axis"),
         ([HULL, Objective(name="hardness")], "best", "'hardness' has no axis"),
         ([Objective(name="hardness", at_least=3.0)], "best", "'hardness' has no axis"),
+        ([Objective(at_most=-5.0)], "best", "no energy_above_hull between -0.1 and 0.5"),
+        ([Objective(name="density", at_least=30.0)], "best", "give the objective a wider scale"),
         (
             [Objective(name="density", direction="target", target=(-1.0, 99.0))],
             "pareto",
@@ -167,14 +171,14 @@ def test_what_is_unknown_comes_last():
 
 
 def test_violations_add_up_in_lengths_of_their_axes():
-    """0.06 of 0.6 eV/atom too high, 40 of 400 GPa too soft, 2 of 19 g/cm^3 too light: of a target, the longer side."""
+    """0.06 of 0.6 eV/atom too high, 40 of 400 GPa too soft, 0.5 of 19 g/cm^3 too light: of a target, the longer side."""
     objectives = [
         Objective(at_most=0.1),
         Objective(name="bulk_modulus", direction="maximize", at_least=100.0, at_most=300.0),
-        Objective(name="density", direction="target", target=(2.0, 4.0), at_least=5.0),
+        Objective(name="density", direction="target", target=(2.0, 4.0), at_least=3.5),
     ]
     broken = scored(0, 0.16, bulk_modulus=60.0, density=3.0)
-    assert violation(broken, objectives) == pytest.approx(0.1 + 0.1 + 2.0 / 19.0)
+    assert violation(broken, objectives) == pytest.approx(0.1 + 0.1 + 0.5 / 19.0)
     assert violation(scored(0, 0.1, bulk_modulus=340.0, density=9.0), objectives) == pytest.approx(0.1)
     assert violation(scored(0, 0.1, bulk_modulus=300.0, density=5.0), objectives) == 0.0
     assert violation(scored(0, 0.1, bulk_modulus=200.0), objectives) == math.inf

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from matsearch.core.config import Objective
 from matsearch.core.thresholds import NO_REWARD_FLAGS
 from matsearch.select.pareto import crowding_distances, fronts, hypervolume, pareto_order
+from tests.readings import within_cpu
 from tests.select.pools import scored, slots, stiff
 
 HULL = Objective()
@@ -145,6 +146,21 @@ def test_infeasible_ones_follow_by_how_much_they_break():
     """By 10 GPa of 400, by 0.03 of 0.6 eV/atom, by 30 GPa: the stability of the last one is no help."""
     pool = stiff([(0.23, 90.0), (0.0, 40.0), (-0.08, 20.0), (0.1, 60.0), (0.19, 55.0)])
     assert [slots(front) for front in fronts(pool, HARD)] == [[3], [4], [1], [0], [2]]
+
+
+@pytest.mark.parametrize("objective", [HULL, Objective(at_most=0.0)])
+def test_thousands_of_fronts_do_not_take_the_square_of_their_number(objective):
+    """Each of one crystal: by stability, or by how much stability is missing."""
+    sample, n = scored(0), 4000
+    pool = [
+        sample.evolve(
+            candidate_id=f"c-{i:04}", placement=sample.placement.evolve(energy_above_hull=(n - i) / n)
+        )
+        for i in range(n)
+    ]
+    with within_cpu(0.4):
+        found = fronts(pool, [objective])
+    assert [front[0].candidate_id for front in found] == [f"c-{i:04}" for i in reversed(range(n))]
 
 
 def test_nothing_that_is_not_a_number_leads():

@@ -17,6 +17,11 @@ def arms_of(generations: Sequence[GenerationNumbers]) -> list[str]:
     return sorted({count.arm for g in generations for count in g.arms})
 
 
+def count_of(generation: GenerationNumbers, arm: str) -> ArmCount:
+    """Return what one proposer earned in a generation; nothing where it was not asked."""
+    return next((c for c in generation.arms if c.arm == arm), ArmCount(arm=arm, asked=0, hits=0))
+
+
 def arms_figure(generations: Sequence[GenerationNumbers], sentence: str) -> bytes:
     """Return the shares of the crystals asked for, and hits per 100 asked so far, by proposer (PNG)."""
     known = [g for g in generations if g.arms]
@@ -25,7 +30,7 @@ def arms_figure(generations: Sequence[GenerationNumbers], sentence: str) -> byte
         shares, rates = figure.subplots(1, 2)
         base = [0.0] * len(known)
         for i, arm in enumerate(arms_of(known)):
-            counts = [_count(g, arm) for g in known]
+            counts = [count_of(g, arm) for g in known]
             base = _draw_share(shares, known, counts, base, i)
             _draw_rate(rates, known, counts, i)
         shares.set_ylabel("crystals asked for (percent)")
@@ -67,7 +72,3 @@ def _draw_rate(
 
 def _colour(i: int) -> str:
     return COLOURS[i % len(COLOURS)]
-
-
-def _count(generation: GenerationNumbers, arm: str) -> ArmCount:
-    return next((c for c in generation.arms if c.arm == arm), ArmCount(arm=arm, asked=0, hits=0))

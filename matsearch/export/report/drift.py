@@ -1,79 +1,102 @@
-"""The drift of the elements as a figure: lines for a few of them, a heat map for many."""
+"""Drift as a figure: what kinds of crystals are proposed and bred from, and how various they are."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from matsearch.export.report.numbers import ElementShares
-from matsearch.export.report.style import COLOURS, MARKERS, new_figure, png, styled, whole_numbers
+from matsearch.export.report.numbers import DriftNumbers, Mix
+from matsearch.export.report.style import COLOURS, INK, MARKERS, new_figure, png, styled, whole_numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MOST_LINES = 8
-"""Elements that a reader can tell apart as lines."""
-
-_TITLES = ("proposed", "their parents in this campaign")
-
-
-def elements_of(shares: Sequence[ElementShares]) -> list[str]:
-    """Return the elements that occur, sorted."""
-    return sorted({symbol for s in shares for part in (s.proposed, s.parents) for symbol in part})
+_KINDS = {
+    "precious": "precious metals",
+    "f_block": "f-block elements",
+    "no_anion_former": "no anion former",
+}
+_COLOURS = dict(zip(_KINDS, (COLOURS[4], COLOURS[3], COLOURS[0]), strict=True))
+_TITLES = {"proposed": "proposed", "parents": "their parents in this campaign"}
 
 
-def elements_figure(shares: Sequence[ElementShares]) -> bytes:
-    """Return the mean atomic fraction of each element by generation: of proposals, and of their parents (PNG)."""
-    symbols = elements_of(shares)
-    return _lines(shares, symbols) if len(symbols) <= MOST_LINES else _heat_map(shares, symbols)
-
-
-def _lines(shares: Sequence[ElementShares], symbols: Sequence[str]) -> bytes:
+def drift_figure(drift: Sequence[DriftNumbers]) -> bytes:
+    """Return shares of crystals by kind, distinct formulas, and niches by generation (PNG)."""
     with styled():
-        figure = new_figure(8, 3.6)
-        panels = figure.subplots(1, 2, sharex=True, sharey=True)
-        for i, symbol in enumerate(symbols):
-            style = {"color": COLOURS[i], "marker": MARKERS[i], "label": symbol}
-            for axes, part in zip(panels, ("proposed", "parents"), strict=True):
-                points = [
-                    (s.generation, getattr(s, part).get(symbol, 0.0)) for s in shares if getattr(s, part)
-                ]
-                axes.plot([x for x, _ in points], [y for _, y in points], **style)
-        for axes, title in zip(panels, _TITLES, strict=True):
-            _label(axes, title)
-        panels[0].set_ylabel("mean atomic fraction")
-        panels[0].set_ylim(bottom=0)
-        panels[1].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+        figure = new_figure(9.4, 3.9)
+        panels = figure.subplots(1, 3, sharex=True)
+        for axes, part in zip(panels, _TITLES, strict=False):
+            _draw_shares(axes, drift, part)
+        _draw_niches(panels[2], drift)
+        panels[0].set_ylabel("per 100 crystals")
+        for axes in panels:
+            axes.set_xlabel("generation")
+            whole_numbers(axes)
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower left", ncols=4, frameon=False)
         return png(figure)
 
 
-def _heat_map(shares: Sequence[ElementShares], symbols: Sequence[str]) -> bytes:
-    import numpy as np
-
-    with styled():
-        figure = new_figure(8, 1.2 + 0.2 * len(symbols))
-        panels = figure.subplots(1, 2, sharey=True)
-        tables = [
-            np.array([[getattr(s, part).get(symbol, np.nan) for s in shares] for symbol in symbols])
-            for part in ("proposed", "parents")
-        ]
-        highest = max(float(np.nanmax(table, initial=0.0)) for table in tables)
-        extent = (shares[0].generation - 0.5, shares[-1].generation + 0.5, len(symbols) - 0.5, -0.5)
-        for axes, table, title in zip(panels, tables, _TITLES, strict=True):
-            image = axes.imshow(
-                table,
-                aspect="auto",
-                cmap="viridis",
-                vmin=0.0,
-                vmax=highest,
-                extent=extent,
-                interpolation="none",
-            )
-            _label(axes, title)
-        panels[0].set_yticks(range(len(symbols)), symbols)
-        figure.colorbar(image, ax=panels, label="mean atomic fraction")
-        return png(figure)
+def drift_sentence(drift: Sequence[DriftNumbers]) -> str:
+    """Return the shares of the proposals of the first and the last generation in words."""
+    known = [d for d in drift if d.proposed is not None]
+    if not known:
+        return ""
+    first, last = known[0], known[-1]
+    parts = [
+        f"{_percent(first, last, kind)} percent {words}"
+        for kind, words in (
+            ("precious", "hold precious metals"),
+            ("f_block", "hold f-block elements"),
+            ("no_anion_former", "hold no anion former"),
+        )
+    ]
+    when = (
+        f"Of the proposals of generation {first.generation}"
+        if first is last
+        else f"Of the proposals of generation {first.generation} and of generation {last.generation}"
+    )
+    return (
+        f"{when}, {', '.join(parts)}; distinct formulas per 100 crystals: {_percent(first, last, 'formulas')}. "
+        f"Niches occupied up to then: {_both(str(first.niches_so_far), str(last.niches_so_far))}."
+    )
 
 
-def _label(axes: "Axes", title: str) -> None:
-    axes.set_title(title, fontsize=10)
-    axes.set_xlabel("generation")
-    whole_numbers(axes)
+def _draw_shares(axes: "Axes", drift: Sequence[DriftNumbers], part: str) -> None:
+    known = [(d.generation, mix) for d in drift if (mix := getattr(d, part)) is not None]
+    generations = [generation for generation, _ in known]
+    for i, kind in enumerate(_shown(drift)):
+        shares = [100 * getattr(mix, kind) for _, mix in known]
+        axes.plot(generations, shares, color=_COLOURS[kind], marker=MARKERS[i], label=_KINDS[kind])
+    formulas = [100 * mix.formulas for _, mix in known]
+    axes.plot(generations, formulas, ":", color=INK, marker=".", label="distinct formulas")
+    axes.set_ylim(-3, 103)
+    axes.set_title(_TITLES[part], fontsize=10)
+
+
+def _draw_niches(axes: "Axes", drift: Sequence[DriftNumbers]) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    generations = [d.generation for d in drift]
+    axes.bar(
+        generations, [d.niches for d in drift], color=COLOURS[2], width=0.6, label="born in the generation"
+    )
+    axes.plot(
+        generations, [d.niches_so_far for d in drift], "o-", color=COLOURS[0], label="up to and with it"
+    )
+    axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_title("niches of chemistry and structure", fontsize=10, pad=24)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False, fontsize=9, ncols=2)
+
+
+def _shown(drift: Sequence[DriftNumbers]) -> list[str]:
+    """Return the kinds that tell crystals of this campaign apart: not those that all are of, or none."""
+    mixes: list[Mix] = [mix for d in drift for mix in (d.proposed, d.parents) if mix is not None]
+    return [kind for kind in _KINDS if {getattr(mix, kind) for mix in mixes} not in ({0.0}, {1.0})]
+
+
+def _percent(first: DriftNumbers, last: DriftNumbers, key: str) -> str:
+    return _both(*(f"{100 * getattr(d.proposed, key):.0f}" for d in (first, last)))
+
+
+def _both(one: str, other: str) -> str:
+    return one if one == other else f"{one} and {other}"

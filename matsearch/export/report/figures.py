@@ -9,9 +9,9 @@ from matsearch.export.report.campaign import CampaignReport
 from matsearch.export.report.charts import funnel_figure, generations_figure, operators_figure
 from matsearch.export.report.crystals import draw_crystal
 from matsearch.export.report.diagram_figure import hull_figure
-from matsearch.export.report.drift import elements_figure, elements_of
+from matsearch.export.report.drift import drift_figure, drift_sentence
+from matsearch.export.report.elements import elements_figure, elements_of
 from matsearch.export.report.fronts import fronts_figure
-from matsearch.export.report.groups import drift_figure, drift_sentence
 
 
 @dataclass(frozen=True)

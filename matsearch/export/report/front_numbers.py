@@ -13,7 +13,7 @@ class FrontAxis(Record):
     label : str
         What is written at the axis, with its unit.
     scale : tuple of float or None
-        Worst and best value of the absolute axis, in the unit; None where it has none.
+        Worst and best value of the absolute axis, in the unit; None with a target, from which worse is both ways.
     direction : str
         Which way is better; ``target``: near it.
     target : tuple of float or None

@@ -63,8 +63,8 @@ def fronts_words(fronts: Fronts) -> str:
         else ""
     )
     return (
-        f"{shown} Hypervolume: the share of the space between the worst and the best ends of all axes that the crystals "
-        f"up to a generation dominate.{edge}"
+        f"{shown} Hypervolume: the share of the space between the worst and the best ends of all axes that is dominated by "
+        f"the crystals up to a generation that keep all constraints.{edge}"
     )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from matsearch.core.config import parse_config
 from matsearch.core.rounding import rounded
+from matsearch.export.report.arms import arms_of, count_of
 from matsearch.export.report.asked import (
     islands_words,
     objectives_words,
@@ -15,9 +16,9 @@ from matsearch.export.report.asked import (
 )
 from matsearch.export.report.campaign import CampaignReport, RankedCrystal
 from matsearch.export.report.crystals import drawn_cell, element_colours
+from matsearch.export.report.drift import drift_sentence
 from matsearch.export.report.figures import Figure
 from matsearch.export.report.fronts import fronts_words
-from matsearch.export.report.groups import drift_sentence
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -45,6 +46,7 @@ def render_page(
         config=parse_config(report.record.config),  # with what older campaigns did not know yet
         provenance=report.record.provenance,
         charts=charts,
+        arms=arms_of(report.generations),
         crystals=list(zip(report.crystals, drawings, strict=True)),
         fronts_caption=fronts_words(report.fronts) if report.fronts else "",
         ranks={crystal.candidate.candidate_id: crystal.row["rank"] for crystal in report.crystals},
@@ -138,7 +140,7 @@ def _environment() -> "Environment":
         "counted": lambda value: NOTHING if value is None else f"{value:,}",
         "said": lambda value: NOTHING if value in (None, "") else value,
     }
-    environment.globals["nothing"] = NOTHING
+    environment.globals |= {"nothing": NOTHING, "count_of": count_of}
     return environment
 
 

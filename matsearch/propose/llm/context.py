@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from matsearch.core.calls import CallRequest, Message
 from matsearch.core.errors import LanguageModelError
 
-BYTES_PER_TOKEN = 2.5
+_BYTES_PER_TOKEN = 2.5
 """Pessimistic: the digits of coordinates make short tokens."""
 
 REMEDY = "lower propose.llm.max_tokens or propose.llm.crystals, or take a model with a longer context"
@@ -14,6 +14,19 @@ REMEDY = "lower propose.llm.max_tokens or propose.llm.crystals, or take a model 
 def variants(request: CallRequest) -> tuple[tuple[Message, ...], ...]:
     """Return the messages as asked for, then with less in them each."""
     return (request.messages, *request.shorter)
+
+
+def shortened(request: CallRequest, place: int) -> CallRequest:
+    """Return the request that begins with the variant of a place, and shows its parents alone."""
+    if not place:
+        return request
+    shown = request.shown[place - 1]
+    return request.evolve(
+        messages=request.shorter[place - 1],
+        shorter=request.shorter[place:],
+        shown=request.shown[place:],
+        parents=request.parents[:shown],
+    )
 
 
 def first_that_fits(request: CallRequest, context_tokens: int | None) -> int:
@@ -27,7 +40,7 @@ def first_that_fits(request: CallRequest, context_tokens: int | None) -> int:
     if context_tokens is None:
         return 0
     room = _reply_tokens(request)
-    needs = [_estimate(messages) + room for messages in variants(request)]
+    needs = [estimated_tokens(messages) + room for messages in variants(request)]
     for place, need in enumerate(needs):
         if need <= context_tokens:
             return place
@@ -38,8 +51,9 @@ def first_that_fits(request: CallRequest, context_tokens: int | None) -> int:
     )
 
 
-def _estimate(messages: Sequence[Message]) -> int:
-    return int(sum(len(message.content.encode()) for message in messages) / BYTES_PER_TOKEN) + 1
+def estimated_tokens(messages: Sequence[Message]) -> int:
+    """Return about how many tokens messages are, rather too many than too few."""
+    return int(sum(len(message.content.encode()) for message in messages) / _BYTES_PER_TOKEN) + 1
 
 
 def _reply_tokens(request: CallRequest) -> int:

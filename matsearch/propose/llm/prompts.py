@@ -18,6 +18,7 @@ from matsearch.core.errors import InputError, MatsearchError
 from matsearch.core.keys import content_key
 from matsearch.core.model import Record
 from matsearch.core.resources import find
+from matsearch.core.text import one_line
 from matsearch.propose.llm.schema import ReplyField, check_names
 
 _FRONT = re.compile(r"\A---\r?\n(.*?)\r?\n---\r?\n(.*)\Z", re.DOTALL)
@@ -25,6 +26,7 @@ _GAPS = re.compile(r"\n{3,}")
 # Markdown, not HTML: an escaped formula would be a wrong one
 _TEMPLATES = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False, trim_blocks=False)
 MAX_PROMPT_BYTES = 100_000
+_MAX_SAID = 500
 
 FORMULA = ReplyField(type="string", description="the formula of the cell")
 
@@ -80,6 +82,16 @@ class Prompt(Record):
         """The variables that its text uses."""
         return frozenset(meta.find_undeclared_variables(_TEMPLATES.parse(self.text)))
 
+    @property
+    def needs_formulas(self) -> bool:
+        """Whether it makes no sense without formulas: it names their cells."""
+        return "cells" in self.used
+
+    @property
+    def needs_a_failure(self) -> bool:
+        """Whether it needs a proposal that failed."""
+        return "failure" in self.used
+
     def render(self, values: Mapping[str, Any]) -> str:
         """Return the text with its inputs filled in.
 
@@ -90,8 +102,9 @@ class Prompt(Record):
         """
         try:
             filled = _compiled(self.text).render({name: values[name] for name in self.front.inputs})
-        except (TemplateError, KeyError, TypeError, ValueError, ArithmeticError) as error:
-            raise InputError(f"prompt {self.prompt_id}: {error}", "mend its template") from error
+        except Exception as error:  # a template may go wrong in any way
+            said = one_line(str(error) or type(error).__name__, _MAX_SAID)
+            raise InputError(f"prompt {self.prompt_id}: {said}", "mend its template") from error
         return _GAPS.sub("\n\n", filled).strip()
 
 
@@ -119,9 +132,10 @@ def load_prompt(name: str, known: frozenset[str] = frozenset()) -> Prompt:
         return _checked(path, known)
     except MatsearchError:
         raise
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, TemplateError, ValidationError) as error:
+    # a date that is none is no YAMLError; brackets in brackets go too deep
+    except (OSError, ValueError, RecursionError, yaml.YAMLError, TemplateError) as error:
         said = _first(error) if isinstance(error, ValidationError) else error
-        raise InputError(f"prompt {path}: {' '.join(str(said).split())}", "mend that file") from error
+        raise InputError(f"prompt {path}: {one_line(str(said), _MAX_SAID)}", "mend that file") from error
 
 
 def _first(error: ValidationError) -> str:
@@ -141,5 +155,6 @@ def _checked(path: Path, known: frozenset[str]) -> Prompt:
         raise InputError(f"prompt {path} uses {', '.join(unnamed)}, not among its inputs", "name it there")
     if unknown := sorted(set(prompt.front.inputs) - known):
         can = ", ".join(sorted(known)) or "none"
-        raise InputError(f"prompt {path}: nobody fills in {', '.join(unknown)}", f"inputs can be: {can}")
+        said = one_line(", ".join(unknown))
+        raise InputError(f"prompt {path}: nobody fills in {said}", f"inputs can be: {can}")
     return prompt

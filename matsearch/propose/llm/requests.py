@@ -13,6 +13,7 @@ from matsearch.crystal.scope import limits_lines
 from matsearch.propose.llm.saying import (
     MAX_CONSTRAINT,
     MAX_FAILURES,
+    MAX_FEEDBACK,
     Sayings,
     cells_of,
     line_of_failure,
@@ -21,7 +22,6 @@ from matsearch.propose.llm.saying import (
 from matsearch.propose.llm.script import Script
 
 _SEEDS = 2**31
-
 
 _Said = tuple[Parent, dict[str, Any]]
 """A crystal, and what is said of it."""
@@ -67,7 +67,7 @@ class Requests:
         self._script = Script(name or section.prompt or usual, section.language)
         self._instead = None if self._script.stands_alone else Script(usual, section.language)
         self.prompt_id = self._script.prompt_id
-        if self._script.needs_formulas and not predict:
+        if self._script.prompt.needs_formulas and not predict:
             raise InputError(
                 f"prompt {self.prompt_id} is about given formulas", "set system.formulas, or take csg"
             )
@@ -90,7 +90,7 @@ class Requests:
             shorter=tuple(less for _, less in shorter),
             shown=tuple(n for n, _ in shorter),
             parents=tuple(
-                parent for parent, _ in (*shown.parents, *([shown.failed] if shown.failed else []))
+                parent for parent, _ in (*([shown.failed] if shown.failed else []), *shown.parents)
             ),
             language=section.language,
             crystals=crystals,
@@ -115,9 +115,9 @@ class Requests:
         """Return what a prompt shows of a slot; None where the slot has not what it needs."""
         usual = self._section.parents if script.shows_parents else 0
         parents = self._drawn(slot, usual if script.parents is None else script.parents)
-        failed = self._failed(slot) if script.shows_a_failure else None
+        failed = self._failed(slot) if script.prompt.needs_a_failure else None
         lacks_parents = script.parents is not None and len(parents) < script.parents
-        if lacks_parents or (script.shows_a_failure and failed is None):
+        if lacks_parents or (script.prompt.needs_a_failure and failed is None):
             return None
         return _Shown(parents, failed)
 
@@ -176,5 +176,5 @@ def _values(slot: Slot, crystals: int) -> dict[str, Any]:
         "constraints": lines_of(brief.constraints or limits_lines(limits), MAX_CONSTRAINT),
         "objectives": lines_of(brief.objectives),
         "failures": [line_of_failure(failed) for failed in brief.failures[:MAX_FAILURES]],
-        "feedback": lines_of(brief.feedback),
+        "feedback": lines_of(brief.feedback[-MAX_FEEDBACK:]),
     }

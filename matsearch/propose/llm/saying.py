@@ -7,6 +7,7 @@ from pymatgen.core import Composition, Structure
 
 from matsearch.core.language_model import LanguageName
 from matsearch.core.records import Parent, PropertyValue
+from matsearch.core.rounding import rounded
 from matsearch.core.slots import Failed
 from matsearch.core.text import one_line
 from matsearch.crystal.languages import LANGUAGES
@@ -14,10 +15,13 @@ from matsearch.crystal.languages.language import Unreadable
 from matsearch.crystal.symmetry import spacegroup_symbol
 
 MAX_LINE = 300
-MAX_CONSTRAINT = 2_000
+MAX_CONSTRAINT = 12_000
+"""The configuration's own words, which a model must see whole: even all states of all elements."""
+
 MAX_REASON = 200
 MAX_FORMULA = 60
 MAX_FAILURES = 8
+MAX_FEEDBACK = 20
 MAX_CELLS = 8
 MAX_PRODUCTS = 6
 
@@ -49,7 +53,7 @@ class Sayings:
         return {
             "formula": parent.structure.composition.reduced_formula,
             "spacegroup": written.spacegroup,
-            "energy_above_hull": energy,
+            "energy_above_hull": None if energy is None else rounded(energy),
             "decomposition": _products(parent) if energy is not None and energy > ON_THE_HULL else [],
             "properties": [_property(name, value) for name, value in sorted(parent.properties.items())],
             "text": written.text,

@@ -28,6 +28,32 @@ ANSWERING = frozenset({"key", "fields"})
 """What ``parts/reply`` may use."""
 
 
+_LINES = ["a line"]
+_PARENT = {
+    "formula": "NaCl",
+    "spacegroup": "Fm-3m",
+    "energy_above_hull": 0.05,
+    "decomposition": _LINES,
+    "properties": _LINES,
+    "text": "a crystal",
+}
+_FAILURE = {"formula": "NaCl", "reason": "a reason"}
+_EXAMPLE: dict[str, Any] = {
+    "n": 2,
+    "elements": ["Cl", "Na"],
+    "formulas": ["NaCl"],
+    "cells": ["NaCl", "Na2Cl2"],
+    "max_atoms": 8,
+    "constraints": _LINES,
+    "objectives": _LINES,
+    "feedback": _LINES,
+    "parents": [_PARENT, _PARENT],
+    "failures": [_FAILURE],
+    "failure": {**_FAILURE, "text": "a crystal"},
+}
+"""Filled in once, so that a template which cannot be is refused before a search begins, not when first something fails."""
+
+
 class Script:
     """A prompt that can be filled in.
 
@@ -46,7 +72,7 @@ class Script:
     Raises
     ------
     InputError
-        If the prompt or one of its parts cannot be used, or it asks for no crystals.
+        If the prompt or one of its parts cannot be used or filled in, or it asks for no crystals.
     """
 
     def __init__(self, name: str, language: LanguageName) -> None:
@@ -76,21 +102,12 @@ class Script:
         self.schema = reply_schema(language, front.reply_schema)
         texts: list[Prompt] = [self.prompt, *self._parts.values(), *answering.values()]
         self.sha256 = content_key("prompts/1", [text.sha256 for text in texts])
+        self.messages(_EXAMPLE)
 
     @property
     def parents(self) -> int | None:
         """How many parents it needs; None is any number."""
         return self.prompt.front.parents
-
-    @property
-    def needs_formulas(self) -> bool:
-        """Whether it makes no sense without formulas: it names their cells."""
-        return "cells" in self.prompt.used
-
-    @property
-    def shows_a_failure(self) -> bool:
-        """Whether it needs a proposal that failed."""
-        return "failure" in self.prompt.used
 
     @property
     def shows_parents(self) -> bool:
@@ -105,7 +122,7 @@ class Script:
     @property
     def stands_alone(self) -> bool:
         """Whether it needs neither parents nor a failure."""
-        return not self.parents and not self.shows_a_failure
+        return not self.parents and not self.prompt.needs_a_failure
 
     def messages(self, values: Mapping[str, Any]) -> tuple[Message, ...]:
         """Return the messages with the data filled in.

@@ -13,7 +13,7 @@ def draw_symbols(limits: Limits, rng: np.random.Generator) -> list[str]:
     """Return different elements of the limits, as many as they allow: by default two, where there are, to six.
 
     Where one of some anions must be the most electronegative element, it is drawn first, and the others among the
-    elements less electronegative than it is.
+    elements not more electronegative than it is.
     """
     fewest, most = limits.n_elements or (min(2, len(limits.elements)), MOST)
     most = min(most, len(limits.elements), limits.max_atoms)
@@ -21,6 +21,6 @@ def draw_symbols(limits: Limits, rng: np.random.Generator) -> list[str]:
     if not limits.anions:
         return [str(symbol) for symbol in rng.choice(limits.elements, size, replace=False)]
     anion = str(rng.choice(limits.anions))
-    others = [s for s in limits.elements if electronegativity(s) < electronegativity(anion)]
+    others = [s for s in limits.elements if s != anion and electronegativity(s) <= electronegativity(anion)]
     drawn = rng.choice(others, min(size - 1, len(others)), replace=False) if others else ()
     return [*(str(symbol) for symbol in drawn), anion]

@@ -17,6 +17,7 @@ from matsearch.propose.operators.cells import image_distances, least_distances
 from matsearch.propose.operators.elements import draw_symbols
 
 MAX_UNITS = 4
+"""Formula units of a cell, where no formula is asked for; of those that are, as many as there is room for."""
 COMPOSITIONS = 50
 """Draws of amounts for some elements before other elements are drawn."""
 ELEMENTS = 20
@@ -90,7 +91,8 @@ def _draw_counts(limits: Limits, rng: np.random.Generator) -> dict[str, int] | N
     if not fitting:
         return None
     unit = fitting[int(rng.integers(len(fitting)))]
-    most = min(MAX_UNITS, limits.max_atoms // sum(unit.values()))
+    room = limits.max_atoms // sum(unit.values())
+    most = room if limits.formulas else min(MAX_UNITS, room)
     copies = int(rng.integers(1, most + 1))
     return {symbol: n * copies for symbol, n in unit.items()}
 

@@ -71,11 +71,15 @@ def test_its_hash_is_that_of_its_text_wherever_it_lies(written, tmp_path):
         (FRONT.replace("3", "3\nreply_schema: {Sites: {type: string}}") + "{{ n }}", "'Sites' is no name"),
         (FRONT.replace("3", "3\nreply_schema: {sites: {type: string}}") + "{{ n }}", "part of the crystal"),
         (FRONT.replace("3", "3\nreply_schema: [a]") + "{{ n }}", "reply_schema: .*dictionary"),
+        (FRONT.replace("3", "2020-13-45") + "{{ n }}", "month must be in 1..12"),
+        (FRONT.replace("[n]", "[" * 5000) + "{{ n }}", "recursion"),
+        (FRONT.replace("[n]", '[n, "a\\nb"]') + "{{ n }}", "nobody fills in a b"),
     ],
 )
 def test_what_is_wrong_is_named(written, text, said):
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=said) as caught:
         load_prompt(written(text), INPUTS)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_template_cannot_reach_out(written):
@@ -111,6 +115,13 @@ def test_every_packaged_prompt_is_called_as_its_file_and_uses_what_it_names(name
         ("inputs: [n]", "Hello.", "mine/1 asks for no crystals"),
         ("inputs: [n]\nparents: 2", "Propose {{ n }}.", "mine/1 needs 2 parents and shows none"),
         ("inputs: [n, cells]", "Propose {{ n }} of {{ cells }}.", "mine/1 is about given formulas"),
+        ("inputs: [n]", "Propose {{ n | nosuch }}.", "No filter named 'nosuch'"),
+        ("inputs: [n, failure]", "{{ n }} {{ failure.colour }}", "mine/1: .* has no attribute 'colour'"),
+        (
+            "inputs: [n]",
+            "{% macro a() %}{{ a() }}{% endmacro %}{{ n }}{{ a() }}",
+            "mine/1: maximum recursion",
+        ),
     ],
 )
 def test_a_prompt_that_cannot_be_asked_is_refused(written, front, text, said):

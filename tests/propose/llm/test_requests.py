@@ -15,7 +15,7 @@ from matsearch.crystal.languages import LANGUAGES
 from matsearch.parse.reply.reading import read_reply
 from matsearch.propose.llm import prompts
 from matsearch.propose.llm.requests import Requests
-from matsearch.propose.llm.saying import MAX_FAILURES, cells_of, harmless
+from matsearch.propose.llm.saying import MAX_FAILURES, MAX_FEEDBACK, cells_of, harmless
 from matsearch.propose.llm.script import PARTS
 from matsearch.testing.samples import sample_structure
 
@@ -112,7 +112,7 @@ def test_a_formula_asks_for_structure_prediction():
     assert request.prompt_id.startswith("csp/")
     text = request.messages[0].content
     assert "Only NaCl" in text
-    assert "holds NaCl, Na2Cl2, Na3Cl3, Na4Cl4, Na5Cl5, Na6Cl6, Na7Cl7.\n" in text
+    assert "holds one of NaCl, Na2Cl2, Na3Cl3, Na4Cl4, Na5Cl5, Na6Cl6, Na7Cl7.\n" in text
 
 
 @pytest.mark.parametrize("language", sorted(LANGUAGES))
@@ -164,11 +164,27 @@ def test_what_is_known_is_shown(name):
         for parent in PARENTS
     )
     text = text_of(name, slot_of(parents=parents, brief=BRIEF))
-    known = "space group Fm-3m, energy above hull 0.040 eV/atom, decomposes into 0.75 NaCl + 0.25 Na2O, bulk modulus 24.03 GPa:"
+    known = "space group Fm-3m, energy above hull 0.040 eV/atom, decomposes into 0.75 NaCl + 0.25 Na2O (fractions of atoms), bulk modulus 24.03 GPa:"
     assert text.count(known) == {"mutate": 1}.get(name, 2)
     for line in (*BRIEF.constraints, *BRIEF.objectives, *BRIEF.feedback):
         assert f"- {line}\n" in text
     assert "- KF: overlapping_atoms: F-K of 1.55 angstrom\n- not a crystal: cut_off: no end\n" in text
+
+
+def test_energies_that_round_to_zero_have_no_minus():
+    text = text_of("csg", slot_of(parents=(PARENTS[0].evolve(energy_above_hull=-0.0002),)))
+    assert "energy above hull 0.000 eV/atom" in text
+
+
+def test_a_mutation_is_asked_for_what_is_wanted_and_allowed():
+    harder = Brief(objectives=("Bulk modulus (in GPa): the higher the better.",))
+    assert "closer to what is wanted" in text_of("mutate", slot_of(brief=harder))
+    assert "lower its energy" in text_of("mutate", slot_of())
+    assert "other elements on one of its sites" in text_of("mutate", slot_of())
+    slot = slot_of(formulas=("NaCl",))
+    predicted = text_of("mutate", slot, predict=True)
+    assert "other elements on one of its sites" not in predicted
+    assert "the elements that make it NaCl" in predicted
 
 
 def test_what_lies_on_the_hull_decomposes_into_nothing():
@@ -220,6 +236,19 @@ def test_a_repair_shows_the_crystal_that_failed_and_descends_from_it():
     assert [parent.parent_id for parent in request.parents] == ["f1"]
     assert "Why it failed: overlapping_atoms: F-K of 1.55 angstrom\n" in text
     assert LANGUAGES["poscar"].write(FAILED.structure, 4) in text
+
+
+def test_what_a_prompt_repairs_is_given_up_after_its_parents(tmp_path):
+    path = tmp_path / "own.md"
+    path.write_text(
+        "---\nid: own\nversion: 1\ninputs: [n, failure, shown]\n---\n{{ n }} {{ failure.text }} {{ shown }}"
+    )
+    request = requests_of(str(path)).request(slot_of(brief=BRIEF), 2)
+    assert request.parents[0].parent_id == "f1"
+    assert request.shown == (2, 1)
+    for messages, n in zip(request.shorter, request.shown, strict=True):
+        for place, parent in enumerate(request.parents):
+            assert (LANGUAGES["poscar"].write(parent.structure).strip() in messages[0].content) == (place < n)
 
 
 def test_slots_repair_different_crystals():
@@ -299,7 +328,7 @@ def test_what_others_said_is_data_of_one_line(name, field):
 
 
 def test_long_constraints_are_whole():
-    line = "Elements: " + ", ".join(["Na", "Cl"] * 100) + "."
+    line = "Elements: " + ", ".join(["Na", "Cl"] * 1000) + "."
     assert f"- {line}\n" in text_of("csg", slot_of(brief=Brief(constraints=(line,))))
 
 
@@ -309,6 +338,24 @@ def test_harmless_text_is_short_and_in_one_line(text, limit):
     assert len(safe) <= limit
     assert safe.isprintable()
     assert not set('{}[]`"') & set(safe)
+
+
+@pytest.mark.parametrize("name", ["csg", "multi-objective", "mutate", "cross"])
+def test_what_is_said_of_parents_is_data_of_one_line(name):
+    def text(phase, unit):
+        value = PropertyValue(value=1.0, unit=unit, source="test")
+        known = {"energy_above_hull": 0.04, "decomposition": {phase: 1.0}, "properties": {unit: value}}
+        return text_of(name, slot_of(parents=tuple(parent.evolve(**known) for parent in PARENTS[:2])))
+
+    hostile, tame = text(HOSTILE, HOSTILE), text("NaCl (mp-1)", "GPa")
+    assert hostile.count("\n") == tame.count("\n")
+    assert len(read_reply(hostile)) == len(read_reply(tame))
+    assert not {"`", "{", "\x1b", "\u202e", "\r"} & (set(hostile) - set(tame))
+
+
+def test_of_many_findings_the_last_ones_are_shown():
+    text = text_of("csg", slot_of(brief=Brief(feedback=tuple(f"finding {i}." for i in range(100)))))
+    assert [f"finding {i}." in text for i in range(100)] == [i >= 100 - MAX_FEEDBACK for i in range(100)]
 
 
 def test_a_campaign_of_many_failures_shows_few():

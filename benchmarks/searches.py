@@ -1,4 +1,4 @@
-"""Searches as units of a benchmark: several at a time, each in a store of its own, so that a run goes on where it ended."""
+"""Searches of a benchmark: several at a time, each in a store of its own, so that a run goes on where it ended."""
 
 import os
 import time
