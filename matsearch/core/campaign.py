@@ -46,7 +46,7 @@ class GenerationSummary(Record):
     restarted : bool
         Whether the search stagnated here, so that the next generation begins from the seeds again.
     hypervolume : float or None
-        Of all believed crystals up to here, on the absolute axes of the objectives (0 to 1); None with one objective.
+        Of all distinct believed crystals up to here, on the absolute axes of the objectives (0 to 1); None with one objective.
     arms : tuple of ArmCount
         What each proposer earned, where several share the proposals.
     """

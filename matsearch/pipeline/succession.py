@@ -52,7 +52,7 @@ def next_state(
         best_energy_above_hull=best_value(everything, [Objective()]),
         best_objective=best,
         restarted=restarted,
-        hypervolume=hypervolume(everything, config.objectives) if len(config.objectives) > 1 else None,
+        hypervolume=_hypervolume(everything, config.objectives),
         arms=count_arms(slots_of(config, state.history, state.generation), marked, costs),
     )
     done = state.generation + 1
@@ -93,3 +93,8 @@ def _stagnates(state: CampaignState, era: Sequence[Candidate], best: float | Non
 def _era_begins(history: Sequence[GenerationSummary]) -> int:
     """Return the first generation after the last restart."""
     return max((summary.generation + 1 for summary in history if summary.restarted), default=0)
+
+
+def _hypervolume(candidates: Sequence[Candidate], objectives: Sequence[Objective]) -> float | None:
+    distinct = [candidate for candidate in candidates if candidate.duplicate_of is None]
+    return hypervolume(distinct, objectives) if len(objectives) > 1 else None
