@@ -97,12 +97,12 @@ def require_sums(ended, commands, store, server):
 
 def test_several_proposers_share_a_search_and_all_adds_up(commands, server, tmp_path):
     store = tmp_path / "s.sqlite"
-    ended = commands.run(*search(store, 3), env=environment(server))
+    ended = commands.run(*search(store, 2), env=environment(server))
     assert ended.code == 0, ended.err
-    assert ended.document["funnel"]["asked"] == 3 * 24
+    assert ended.document["funnel"]["asked"] == 2 * 24
     require_faults(server)
     require_sums(ended, commands, store, server)
-    again = commands.run(*search(store, 3), env=environment(server))
+    again = commands.run(*search(store, 2), env=environment(server))
     assert again.document["top"] == ended.document["top"]
     assert again.document["usage"] == ended.document["usage"]
     report = commands.run("report", "--store", uri(store), "--to", str(tmp_path / "r"))
