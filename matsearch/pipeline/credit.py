@@ -13,7 +13,7 @@ from matsearch.core.verdict import UNANSWERED
 from matsearch.export.report.numbers import CreditLine
 from matsearch.pipeline.funnel import believed_scored, distinct_scored
 from matsearch.pipeline.ledger import usage_of
-from matsearch.pipeline.portfolio import is_hit, slots_of
+from matsearch.pipeline.portfolio import crystals_by_place, is_hit
 from matsearch.pipeline.rates import per_100
 
 _LLM = "llm"
@@ -45,7 +45,8 @@ def credit(
     """
     lines, born = list(entries), _by_place(candidates)
     usual = _usual_models(lines)
-    asked = _crystals(record, born)
+    begun = {place.generation for place in born}
+    asked = crystals_by_place(parse_config(record.config), record.state.history, begun)
     found: dict[_Who, list[Candidate]] = {}
     calls: dict[_Who, list[CallEntry]] = {}
     total: Counter[_Who] = Counter()
@@ -65,17 +66,6 @@ def _by_place(candidates: Iterable[Candidate]) -> dict[_Place, list[Candidate]]:
     for candidate in candidates:
         born.setdefault(_Place(candidate.generation, candidate.slot), []).append(candidate)
     return born
-
-
-def _crystals(record: CampaignRecord, places: Iterable[_Place]) -> dict[_Place, int]:
-    """Return how many crystals each slot was asked for."""
-    config, history = parse_config(record.config), record.state.history
-    begun = {place.generation for place in places}
-    return {
-        _Place(generation, slot): plan.crystals
-        for generation in begun
-        for slot, plan in enumerate(slots_of(config, history, generation))
-    }
 
 
 def _usual_models(entries: Iterable[CallEntry]) -> dict[str, str]:

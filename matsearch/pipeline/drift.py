@@ -1,35 +1,48 @@
 """Where a search drifts: kinds of crystals, distinct formulas and niches by generation."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from matsearch.core.element_groups import symbols_of
 from matsearch.core.records import Candidate
 from matsearch.crystal.balance import ANION_FORMERS
 from matsearch.export.report.numbers import DriftNumbers, Mix
 from matsearch.pipeline.funnel import believed_scored
-from matsearch.select.niches import niche_of
+from matsearch.select.niches import Niche, niche_of
+
+
+class Family(NamedTuple):
+    """A generation's candidates, and those of the campaign that they name as parents, each once, by id."""
+
+    generation: int
+    children: list[Candidate]
+    parents: list[Candidate]
+
+
+def families(candidates: Sequence[Candidate]) -> list[Family]:
+    """Return the family of each generation that has candidates, in order."""
+    by_id = {c.candidate_id: c for c in candidates}
+    born: dict[int, list[Candidate]] = {}
+    for candidate in candidates:
+        born.setdefault(candidate.generation, []).append(candidate)
+    found = []
+    for generation, children in sorted(born.items()):
+        names = sorted({name for child in children for name in child.lineage.parent_ids if name in by_id})
+        found.append(Family(generation, children, [by_id[name] for name in names]))
+    return found
 
 
 def count_drift(candidates: Sequence[Candidate]) -> list[DriftNumbers]:
-    """Return the numbers of each generation that has candidates, in order.
-
-    Parents are the campaign's own candidates that proposals of the generation name as parents, each counted once.
-    """
-    by_id = {c.candidate_id: c for c in candidates}
-    generations: dict[int, list[Candidate]] = {}
-    for candidate in candidates:
-        generations.setdefault(candidate.generation, []).append(candidate)
-    drift, so_far = [], set[object]()
-    for generation in sorted(generations):
-        children = generations[generation]
-        named = {name: by_id[name] for c in children for name in c.lineage.parent_ids if name in by_id}
+    """Return the numbers of each generation that has candidates, in order."""
+    drift, so_far = [], set[Niche]()
+    for generation, children, parents in families(candidates):
         niches = {niche_of(c) for c in believed_scored(children)}
         so_far |= niches
         drift.append(
             DriftNumbers(
                 generation=generation,
                 proposed=mix_of(children),
-                parents=mix_of(list(named.values())),
+                parents=mix_of(parents),
                 niches=len(niches),
                 niches_so_far=len(so_far),
             )

@@ -10,7 +10,7 @@ from matsearch.core.model import Record
 from matsearch.core.records import Candidate
 from matsearch.core.thresholds import METASTABLE, NEAR_STABLE, earns_no_reward
 from matsearch.core.verdict import UNANSWERED, FailureKind
-from matsearch.pipeline.portfolio import slots_of
+from matsearch.pipeline.portfolio import crystals_by_place
 
 _EMBEDDED = re.compile(r"embedded-v\d+")
 """Names of the embedded set's versions; no set of the library may have one."""
@@ -99,9 +99,8 @@ def _replied(record: CampaignRecord, candidates: Sequence[Candidate]) -> int:
     if not record.config.get("propose", {}).get("llm"):
         return len(answered)
     config, history = parse_config(record.config), record.state.history
-    begun = {generation for generation, _ in answered}
-    plans = {generation: slots_of(config, history, generation) for generation in begun}
-    return sum(plans[generation][slot].crystals for generation, slot in answered)
+    asked = crystals_by_place(config, history, {generation for generation, _ in answered})
+    return sum(asked[place] for place in answered)
 
 
 def _is_surplus(candidate: Candidate) -> bool:

@@ -17,6 +17,7 @@ from matsearch.export.report.numbers import (
     OperatorNumbers,
     VerdictCount,
 )
+from matsearch.pipeline.drift import families
 from matsearch.pipeline.funnel import believed_scored, distinct_scored
 from matsearch.pipeline.rates import per_100
 
@@ -86,22 +87,14 @@ def element_shares(candidates: Sequence[Candidate]) -> list[ElementShares]:
     Parents are the campaign's own candidates that proposals of the generation name as parents, each counted once;
     the first generation builds on known crystals and so has none.
     """
-    by_id = {c.candidate_id: c for c in candidates}
-    generations: dict[int, list[Candidate]] = {}
-    for candidate in candidates:
-        generations.setdefault(candidate.generation, []).append(candidate)
-    shares = []
-    for generation in sorted(generations):
-        children = generations[generation]
-        names = sorted({name for child in children for name in child.lineage.parent_ids if name in by_id})
-        shares.append(
-            ElementShares(
-                generation=generation,
-                proposed=_mean_fractions(child.structure for child in children),
-                parents=_mean_fractions(by_id[name].best_structure for name in names),
-            )
+    return [
+        ElementShares(
+            generation=generation,
+            proposed=_mean_fractions(child.structure for child in children),
+            parents=_mean_fractions(parent.best_structure for parent in parents),
         )
-    return shares
+        for generation, children, parents in families(candidates)
+    ]
 
 
 def line_of(candidate: Candidate, by_id: Mapping[str, Candidate]) -> Line:

@@ -48,7 +48,7 @@ def next_parents(
     Parameters
     ----------
     era : sequence of Candidate
-        Distinct living crystals since the last restart.
+        Candidates since the last restart that are no duplicates, the dead too: children count for their niches.
     generation : int
         In which the last of them were born.
     """
@@ -86,7 +86,7 @@ def paper_parents(
     marked : sequence of Candidate
         The children of the state's parents.
     earlier : sequence of Candidate
-        Living crystals of the generations before, among them the parents that were proposed.
+        Those of the generations before, among them the parents that were proposed.
     pool : sequence of Candidate
         The scored seeds.
     """

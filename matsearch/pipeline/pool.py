@@ -12,13 +12,11 @@ from matsearch.core.selection_sections import PAPER_SCHEME
 from matsearch.core.text import one_line
 from matsearch.core.thresholds import earns_no_reward
 from matsearch.crystal.matching import mark_duplicates
-from matsearch.hull.stage import place
 from matsearch.pipeline.asking import get_client
 from matsearch.pipeline.bugs import refuse_bugs
 from matsearch.pipeline.engines import WhenNeeded
-from matsearch.pipeline.measuring import measure
-from matsearch.pipeline.opinions import ask_others
 from matsearch.pipeline.parents import first_parents
+from matsearch.pipeline.scoring import score
 from matsearch.pipeline.tools import Tools
 from matsearch.relax.stage import relax
 
@@ -51,12 +49,9 @@ def scored_seeds(tools: Tools, cache: ResultCache, owner: str) -> list[Candidate
     InternalErrorRateError
         If more than one percent ended in unexpected exceptions.
     """
-    config, info = tools.config, tools.potential.info
     pool = [_as_candidate(seed, tools, owner) for seed in tools.beginning.seeds]
-    pool = relax(pool, info, config.relax, WhenNeeded(tools), cache, owner)
-    pool = place(pool, tools.hull, info.elements)
-    pool = ask_others(pool, tools, cache, owner)
-    pool = measure(pool, tools, cache, owner)
+    pool = relax(pool, tools.potential.info, tools.config.relax, WhenNeeded(tools), cache, owner)
+    pool = score(pool, tools, cache, owner)
     refuse_bugs(pool, "report it as a bug; what was computed is kept")
     return _marked(pool)
 

@@ -1,6 +1,6 @@
 """Who is asked for how many crystals: the slots of a generation, a function of the configuration and the history."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -60,6 +60,17 @@ def slots_of(config: SearchConfig, history: Sequence[GenerationSummary], generat
         return plans
     order = stream(config.seed, generation, 0, "arms").permutation(len(plans))
     return [plans[i] for i in order]
+
+
+def crystals_by_place(
+    config: SearchConfig, history: Sequence[GenerationSummary], generations: Iterable[int]
+) -> dict[tuple[int, int], int]:
+    """Return how many crystals each slot of some generations is asked for, by generation and slot."""
+    return {
+        (generation, slot): plan.crystals
+        for generation in generations
+        for slot, plan in enumerate(slots_of(config, history, generation))
+    }
 
 
 def crystals_by_arm(

@@ -8,19 +8,17 @@ from matsearch.core.progress import report
 from matsearch.core.protocols import Repository, ResultCache
 from matsearch.core.records import Candidate
 from matsearch.core.verdict import FailureKind
-from matsearch.hull.stage import place
 from matsearch.parse.sanity import check_sanity
 from matsearch.pipeline.aims import aims_of
 from matsearch.pipeline.bugs import refuse_bugs
 from matsearch.pipeline.engines import WhenNeeded
 from matsearch.pipeline.knowledge import mark_all
 from matsearch.pipeline.ledger import Ledger
-from matsearch.pipeline.measuring import measure
-from matsearch.pipeline.opinions import ask_others
 from matsearch.pipeline.pool import scored_seeds, scores_seeds, with_first_parents
 from matsearch.pipeline.portfolio import slots_of
 from matsearch.pipeline.proposing import propose_generation
 from matsearch.pipeline.scope import outside_limits
+from matsearch.pipeline.scoring import score
 from matsearch.pipeline.succession import next_state
 from matsearch.pipeline.tools import Tools
 from matsearch.properties.charges import with_charges
@@ -61,10 +59,7 @@ def screen(batch: Sequence[Candidate], tools: Tools, cache: ResultCache, owner: 
     aims = aims_of(screened, tools)
     screened = relax(screened, tools.potential.info, config.relax, WhenNeeded(tools), cache, owner, aims)
     screened = outside_limits(screened, tools.limits)
-    screened = place(screened, tools.hull, tools.potential.info.elements)
-    screened = ask_others(screened, tools, cache, owner)
-    screened = measure(screened, tools, cache, owner)
-    screened = with_charges(screened)
+    screened = with_charges(score(screened, tools, cache, owner))
     boundary("screened")
     return screened
 

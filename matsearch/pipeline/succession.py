@@ -28,7 +28,7 @@ def next_state(
     marked : sequence of Candidate
         The generation, with duplicates marked.
     earlier : sequence of Candidate
-        Living crystals of the generations before, duplicates too.
+        Those of the generations before, the dead and duplicates too.
     pool : sequence of Candidate
         The scored seeds; empty where they are not scored.
     costs : mapping of int to float
