@@ -5,6 +5,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from contextlib import closing
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -79,11 +80,8 @@ def carry_out(unit: Unit, measure: Measure, folder: Path) -> dict[str, Any]:
     asked = content_key("unit/1", unit.config)[:8]
     store = f"sqlite:///{folder / f'{unit.arm}-{unit.seed}-{asked}.sqlite'}"
     result = _search(unit, store)
-    repository = open_repository(store)
-    try:
+    with closing(open_repository(store)) as repository:
         work = repository.work_summary(result.record.campaign_id)
-    finally:
-        repository.close()
     return measure(result, work.finished + work.transient)
 
 
@@ -114,11 +112,8 @@ def distinct_relaxations(result: SearchResult) -> list[Candidate]:
 
 def interval(values: Sequence[float]) -> tuple[float, float, float]:
     """Return the mean over seeds of a rate and its 95 percent interval by Student's t, cut off at zero."""
-    mean, n = float(np.mean(values)), len(values)
-    if n == 1:
-        return mean, 0.0, np.inf
     low, high = paired_interval(values)
-    return mean, max(0.0, low), high
+    return float(np.mean(values)), max(0.0, low), high
 
 
 def paired_interval(differences: Sequence[float]) -> tuple[float, float]:

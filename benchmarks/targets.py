@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from pymatgen.analysis.structure_matcher import StructureMatcher
-
 from matsearch.core.config import parse_config
 from matsearch.crystal.known import EmbeddedPhase, embedded_set
+from matsearch.crystal.matching import isotypic
 from matsearch.pipeline.tools import build_tools
 
 
@@ -17,10 +16,10 @@ def phase(name: str) -> EmbeddedPhase:
 def require_unseen(name: str, document: dict[str, Any]) -> None:
     """Stop if a seed or template of the search is an isotype of its target."""
     tools = build_tools(parse_config(document))
-    target, matcher = phase(name).relaxed, StructureMatcher()
+    target = phase(name).relaxed
     templates = tools.beginning.templates
     given = [*tools.beginning.seeds, *templates]
-    isotypes = [p.parent_id for p in given if matcher.fit_anonymous(target, p.structure)]
+    isotypes = [p.parent_id for p in given if isotypic(target, p.structure)]
     if isotypes:
         raise SystemExit(f"{name}: {', '.join(isotypes)} are isotypes of the target")
     print(

@@ -10,7 +10,6 @@ from matsearch.propose.llm.prompts import Prompt, load_prompt
 from matsearch.propose.llm.script import ANSWERING, INPUTS, Script
 
 _HEAD = ("name", "prompt", "needs", "beside the crystal")
-_NOT_A_PROMPT = "readme"
 
 
 def list_prompts(*, as_json: bool) -> None:

@@ -6,7 +6,6 @@ from matsearch.core.config import load_config
 from matsearch.core.errors import LanguageModelError, StoreError
 from matsearch.core.resources import find
 from matsearch.core.verdict import FailureKind
-from matsearch.pipeline.asking import close_clients
 from matsearch.pipeline.campaign import open_campaign
 from matsearch.pipeline.funnel import count_funnel
 from matsearch.pipeline.ledger import Ledger
@@ -14,36 +13,6 @@ from matsearch.pipeline.steps import plan
 from matsearch.pipeline.tools import build_tools
 from matsearch.store import open_repository
 from matsearch.testing.chemist import Chemist
-from matsearch.testing.language_server import LanguageServer
-
-
-@pytest.fixture
-def repository():
-    opened = open_repository("sqlite://:memory:")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_reader():
-    """All tests share the process that reads replies; each server has an address and so a client of its own."""
-    yield
-    close_clients()
-
-
-@pytest.fixture
-def serve(monkeypatch):
-    servers = []
-
-    def start(*arguments, answer=None, **options):
-        server = LanguageServer(answer or Chemist(), *arguments, **options)
-        servers.append(server)
-        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
-        return server
-
-    yield start
-    for server in servers:
-        server.close()
 
 
 def toy(**changes):

@@ -99,13 +99,6 @@ def test_order_does_not_matter(order):
     assert chosen_failures([failures[i] for i in order]) == chosen_failures(failures)
 
 
-@pytest.fixture
-def repository():
-    opened = open_repository("sqlite://:memory:")
-    yield opened
-    opened.close()
-
-
 def test_a_brief_tells_limits_objectives_feedback_and_the_generation_before(repository):
     tools = tools_for(propose=MODEL)
     without = ended(2, FailureKind.NO_CRYSTAL, "no crystal in it", generation=1).evolve(structure=None)

@@ -16,7 +16,6 @@ from matsearch.hull.sources import load_reference
 from matsearch.pipeline.building import build_reference
 from matsearch.pipeline.funnel import below_hull_word
 from matsearch.pipeline.reference_phases import ReferencePhase, reference_phases
-from matsearch.store import open_repository
 from matsearch.testing.samples import sample_structure
 
 ELEMENTS = ("Al", "C", "Ti")
@@ -52,13 +51,6 @@ def _pure(phase):
 def library(tmp_path, monkeypatch):
     monkeypatch.setenv("MATSEARCH_REFERENCES", str(tmp_path / "library"))
     return tmp_path / "library"
-
-
-@pytest.fixture
-def repository():
-    repository = open_repository("sqlite://:memory:")
-    yield repository
-    repository.close()
 
 
 def test_phases_are_the_known_the_given_and_the_decorated_ones():

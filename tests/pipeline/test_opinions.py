@@ -86,13 +86,6 @@ def _no_engines_left():
     close_engines()
 
 
-@pytest.fixture
-def repository():
-    opened = open_repository("sqlite://:memory:")
-    yield opened
-    opened.close()
-
-
 @settings(max_examples=20)
 @given(st.lists(st.floats(-0.3, 0.3), min_size=1, max_size=3, unique=True))
 def test_the_spread_is_the_uncertainty_and_too_much_of_it_a_flag(shifts):

@@ -11,7 +11,6 @@ from matsearch.pipeline.pool import scored_seeds, with_first_parents
 from matsearch.pipeline.steps import advance, plan
 from matsearch.pipeline.tools import build_tools
 from matsearch.relax import stage
-from matsearch.store import open_repository
 from matsearch.testing.samples import sample_structure, sample_verdict
 from tests.pipeline.evolution import crystal, ids, tools_for
 
@@ -21,13 +20,6 @@ SEARCH = {
     "objectives": [{}, {"name": "density", "direction": "maximize"}],
     "budget": {"generations": 2},
 }
-
-
-@pytest.fixture
-def repository():
-    opened = open_repository("sqlite://:memory:")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from matsearch.core.config import load_config
 from matsearch.core.errors import BudgetSpentError, ConfigError, LanguageModelError
 from matsearch.core.resources import find
 from matsearch.core.verdict import FailureKind
-from matsearch.pipeline.asking import close_clients
 from matsearch.pipeline.campaign import open_campaign
 from matsearch.pipeline.credit import credit
 from matsearch.pipeline.funnel import count_funnel
@@ -17,40 +16,8 @@ from matsearch.pipeline.portfolio import slots_of
 from matsearch.pipeline.proposing import propose_generation, slots_for
 from matsearch.pipeline.steps import plan
 from matsearch.pipeline.tools import build_tools
-from matsearch.store import open_repository
-from matsearch.testing.chemist import Chemist
-from matsearch.testing.language_server import LanguageServer
 
 MODEL = "rule-based-chemist"
-
-
-@pytest.fixture
-def repository():
-    opened = open_repository("sqlite://:memory:")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_reader():
-    """All tests share the process that reads replies; each server has an address and so a client of its own."""
-    yield
-    close_clients()
-
-
-@pytest.fixture
-def serve(monkeypatch):
-    servers = []
-
-    def start(*faults, **options):
-        server = LanguageServer(Chemist(), *faults, **options)
-        servers.append(server)
-        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
-        return server
-
-    yield start
-    for server in servers:
-        server.close()
 
 
 def mixed(**changes):

@@ -9,7 +9,6 @@ from matsearch.pipeline.campaign import changed_settings, open_campaign, similar
 from matsearch.pipeline.funnel import below_hull_word, count_funnel, hull_sentence
 from matsearch.pipeline.steps import advance, as_proposed, plan, screen
 from matsearch.pipeline.tools import build_tools
-from matsearch.store import open_repository
 from matsearch.testing.samples import sample_candidate
 
 BASE = {
@@ -26,13 +25,6 @@ BASE = {
 
 def config(**changes):
     return parse_config({**BASE, **changes})
-
-
-@pytest.fixture
-def repository():
-    opened = open_repository("sqlite://:memory:")
-    yield opened
-    opened.close()
 
 
 def test_proposals_are_committed_once(repository):

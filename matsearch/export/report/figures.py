@@ -1,6 +1,7 @@
 """All figures of a report, with the words that stand for them where they cannot be seen."""
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matsearch.core.rounding import rounded
@@ -11,6 +12,7 @@ from matsearch.export.report.crystals import draw_crystal
 from matsearch.export.report.diagram_figure import hull_figure
 from matsearch.export.report.drift import drift_figure, drift_sentence
 from matsearch.export.report.elements import elements_figure, elements_of
+from matsearch.export.report.front_numbers import Fronts
 from matsearch.export.report.fronts import fronts_figure
 
 
@@ -44,11 +46,11 @@ def chart_figures(report: CampaignReport) -> dict[str, Figure]:
         rates = ", ".join(f"{o.operator} {o.per_100:.1f}" for o in report.operators if o.per_100 is not None)
         words = f"Metastable crystals per 100 relaxations by operator: {rates}. {said}"
         figures["operators"] = Figure(operators_figure(report.operators, said), words)
-    if elements_of(report.elements):
-        words = f"Mean atomic fractions of {', '.join(elements_of(report.elements))} by generation; numbers in report.json."
+    if symbols := elements_of(report.elements):
+        words = f"Mean atomic fractions of {', '.join(symbols)} by generation; numbers in report.json."
         figures["elements"] = Figure(elements_figure(report.elements), words)
-    if drift_sentence(report.drift):
-        figures["drift"] = Figure(drift_figure(report.drift), drift_sentence(report.drift))
+    if words := drift_sentence(report.drift):
+        figures["drift"] = Figure(drift_figure(report.drift), words)
     return figures | _shared_figures(report)
 
 
@@ -59,9 +61,8 @@ def _shared_figures(report: CampaignReport) -> dict[str, Figure]:
         figures["arms"] = Figure(arms_figure(report.generations, said), f"{words} {said}")
     if report.fronts is not None:
         volumes = {g.generation: g.hypervolume for g in report.generations if g.hypervolume is not None}
-        figures["fronts"] = Figure(
-            fronts_figure(report.fronts, volumes, said), f"{_fronts_words(report)} {said}"
-        )
+        words = _fronts_words(report.fronts, list(volumes.values()))
+        figures["fronts"] = Figure(fronts_figure(report.fronts, volumes, said), f"{words} {said}")
     if report.diagram is not None:
         figures["hull"] = Figure(hull_figure(report.diagram, said), f"{_diagram_words(report)} {said}")
     return figures
@@ -94,13 +95,11 @@ def _progress_words(report: CampaignReport) -> str:
     )
 
 
-def _fronts_words(report: CampaignReport) -> str:
-    assert report.fronts is not None  # noqa: S101 - asked only where there are some
-    first = sum(point.front == 1 for point in report.fronts.points)
-    volumes = [g.hypervolume for g in report.generations if g.hypervolume is not None]
+def _fronts_words(fronts: Fronts, volumes: Sequence[float]) -> str:
+    first = sum(point.front == 1 for point in fronts.points)
     grown = f"; hypervolume {volumes[0]:.4f} at first, {volumes[-1]:.4f} at the end" if volumes else ""
     return (
-        f"{len(report.fronts.points)} crystals by {', '.join(axis.label for axis in report.fronts.axes)}; "
+        f"{len(fronts.points)} crystals by {', '.join(axis.label for axis in fronts.axes)}; "
         f"{first} on the first front{grown}."
     )
 
