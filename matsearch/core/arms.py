@@ -54,6 +54,11 @@ def prompt_of(arm: str) -> str | None:
     return arm.removeprefix(LLM) if arm.startswith(LLM) else None
 
 
+def usual_prompt(*, predict: bool) -> str:
+    """Return the prompt where none is named; ``predict``: formulas are given."""
+    return "csp" if predict else "csg"
+
+
 def first_crystals(config: "SearchConfig") -> dict[str, int]:
     """Return how many crystals each arm is asked for in the first generation; where the shares stay, in all."""
     return share_out(config.population.proposals, arms_of(config), least_crystals(config))
@@ -181,4 +186,4 @@ def _check_bandit(config: "SearchConfig", n_arms: int) -> None:
 
 def _the_prompt(config: "SearchConfig") -> str:
     model = config.propose.llm
-    return (model.prompt if model else None) or ("csp" if config.system.formulas else "csg")
+    return (model.prompt if model else None) or usual_prompt(predict=bool(config.system.formulas))

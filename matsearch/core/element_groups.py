@@ -49,7 +49,7 @@ def known_elements(symbols: tuple[str, ...]) -> tuple[str, ...]:
         Naming what is none.
     """
     for symbol in symbols:
-        if not _is_element(symbol):
+        if not is_element(symbol):
             raise ValueError(f"{symbol!r} is no element")
     return tuple(sorted(set(symbols)))
 
@@ -64,13 +64,14 @@ def symbols_of(name: str) -> frozenset[str]:
     """
     if name in GROUPS:
         return GROUPS[name]
-    if _is_element(name):
+    if is_element(name):
         return frozenset({name})
     near = difflib.get_close_matches(name, GROUPS, n=3) or list(GROUPS)
     raise ValueError(f"{name!r} is neither an element nor a group: {', '.join(near)}")
 
 
-def _is_element(symbol: str) -> bool:
+def is_element(symbol: str) -> bool:
+    """Return whether a text is the symbol of an element."""
     from pymatgen.core import Element
 
     # D and T are hydrogen's isotopes

@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import PlainSerializer, PlainValidator
 from pymatgen.core import Element, Lattice, Structure
 
+from matsearch.core.element_groups import is_element
 from matsearch.core.errors import InputError
 
 
@@ -71,7 +72,7 @@ def minimum_distance(structure: Structure) -> float:
 
 
 def _element(symbol: Any) -> Element:
-    if not isinstance(symbol, str) or not Element.is_valid_symbol(symbol) or symbol in {"D", "T"}:
+    if not isinstance(symbol, str) or not is_element(symbol):
         raise ValueError(f"unknown element {symbol!r}")
     return Element(symbol)
 

@@ -43,12 +43,6 @@ class Answer:
     seconds: float = field(compare=False)
 
 
-@pytest.fixture
-def commands(tmp_path):
-    with commands_in(tmp_path) as commands:
-        yield commands
-
-
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
     """The answer of the small search, never interrupted."""

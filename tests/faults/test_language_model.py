@@ -29,12 +29,6 @@ ASKED = {
 
 
 @pytest.fixture
-def commands(tmp_path):
-    with commands_in(tmp_path) as commands:
-        yield commands
-
-
-@pytest.fixture
 def serve():
     servers = []
 

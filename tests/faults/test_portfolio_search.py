@@ -35,27 +35,16 @@ FAULTS = ("500", "429", "reset", "reset-midway", "broken-json", "html")
 """None of them is charged for: with and without them the same is spent."""
 
 
-def one_in_ten(hit):
-    """Return the fault of a request: every tenth question has one when it is asked first, each kind in turn."""
-    asked = {other.fingerprint for other in SERVERS[-1].hits}
-    turn, left = divmod(len(asked), 10)
-    return FAULTS[turn % len(FAULTS)] if left == 0 and hit.fingerprint not in asked else None
-
-
-SERVERS = []
-
-
 @pytest.fixture
 def server():
-    SERVERS.append(LanguageServer(Chemist(mistakes=0.2), one_in_ten, latency_s=0.05))
-    yield SERVERS[-1]
-    SERVERS.pop().close()
+    def one_in_ten(hit):
+        """Return the fault of a request: every tenth question has one when it is asked first, each kind in turn."""
+        asked = {other.fingerprint for other in server.hits}
+        turn, left = divmod(len(asked), 10)
+        return FAULTS[turn % len(FAULTS)] if left == 0 and hit.fingerprint not in asked else None
 
-
-@pytest.fixture
-def commands(tmp_path):
-    with commands_in(tmp_path) as commands:
-        yield commands
+    with LanguageServer(Chemist(mistakes=0.2), one_in_ten, latency_s=0.05) as server:
+        yield server
 
 
 def search(store, generations):

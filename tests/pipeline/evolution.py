@@ -1,6 +1,6 @@
 """Crystals, candidates and tools for tests of what happens between two generations."""
 
-from pymatgen.core import Lattice, Structure
+from pymatgen.core import Composition, Lattice, Structure
 
 from matsearch.core.config import parse_config
 from matsearch.core.keys import candidate_id
@@ -27,7 +27,7 @@ def tools_for(**sections):
 
 def crystal(formula):
     """Return a cell of this full formula, e.g. ``Ti2C2``: a row of atoms in a box, unlike that of any other formula."""
-    species = [symbol for symbol, n in _amounts(formula) for _ in range(n)]
+    species = [element.symbol for element, n in Composition(formula).items() for _ in range(int(n))]
     n = len(species)
     lattice = Lattice.orthorhombic(2.5 * n, 3.0, 3.3)
     return Structure(lattice, species, [[i / n, 0.0, 0.0] for i in range(n)])
@@ -60,9 +60,3 @@ def birth_id(generation, slot, index=0):
 def ids(parents):
     """Return the ids of parents, in order."""
     return [parent.parent_id for parent in parents]
-
-
-def _amounts(formula):
-    from pymatgen.core import Composition
-
-    return [(element.symbol, int(n)) for element, n in Composition(formula).items()]

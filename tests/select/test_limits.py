@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pymatgen.core import Element, Lattice, Structure
+from pymatgen.core import Element
 
 from matsearch.core.config import Objective, SelectionSection
 from matsearch.select.orders import best_order
@@ -13,14 +13,9 @@ from matsearch.select.quota import Quota
 from matsearch.select.schemes import get_selector
 from matsearch.select.unlikeness import Unlikeness
 from matsearch.testing.samples import sample_candidate, sample_structure
+from tests.select.pools import stretched
 
 SYMBOLS = ("Li", "Na", "K", "Ti", "O", "Cl", "Pt")
-
-
-def stretched(first, second, ratio):
-    """Return a tetragonal CsCl; distinct crystals for ratios apart."""
-    lattice = Lattice.tetragonal(3.2, 3.2 * ratio)
-    return Structure(lattice, [first, second], [[0, 0, 0], [0.5, 0.5, 0.5]])
 
 
 crystals = st.builds(

@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from matsearch.core.arms import usual_prompt
 from matsearch.core.calls import CallRequest, Message
 from matsearch.core.errors import InputError
 from matsearch.core.keys import content_key
@@ -61,7 +62,7 @@ class Requests:
     """
 
     def __init__(self, section: LanguageModelSection, *, name: str | None = None, predict: bool) -> None:
-        usual = "csp" if predict else "csg"
+        usual = usual_prompt(predict=predict)
         self._section = section
         self._sayings = Sayings(section.language)
         self._script = Script(name or section.prompt or usual, section.language)
