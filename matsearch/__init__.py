@@ -1,6 +1,6 @@
 """Crystal discovery as workflow graphs: propose, screen, verify, learn.
 
-The Python interface is three functions; they import what they need when they are called::
+The Python interface is four functions; they import what they need when they are called::
 
     from matsearch import search
 
@@ -12,9 +12,9 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from matsearch.graph.api import evaluate, screen, search
+    from matsearch.graph.api import evaluate, screen, search, verify_campaign
 
-__all__ = ["__version__", "evaluate", "screen", "search"]
+__all__ = ["__version__", "evaluate", "screen", "search", "verify_campaign"]
 
 try:
     __version__ = version("matsearch")
@@ -23,7 +23,7 @@ except PackageNotFoundError:
 
 
 def __getattr__(name: str) -> Any:
-    if name in {"evaluate", "screen", "search"}:
+    if name in {"evaluate", "screen", "search", "verify_campaign"}:
         from matsearch.graph import api
 
         return getattr(api, name)

@@ -12,6 +12,7 @@ from matsearch.cli.options import Campaign, Config, Json, Overrides, Store, pars
 from matsearch.cli.potential_verbs import potentials_app
 from matsearch.cli.prompt_verbs import prompts_app
 from matsearch.cli.reference_verbs import references_app
+from matsearch.cli.verify_verbs import frames, verify
 from matsearch.core.errors import MatsearchError
 
 app = typer.Typer(
@@ -67,12 +68,19 @@ def run(
     store: Store = None,
     overrides: Overrides = None,
     top: Annotated[int, typer.Option(min=1, help="Lines of the final table.")] = 10,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Then send survivors to DFT, as the verify section says.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Run a search; the same command again goes on where it stopped."""
     from matsearch.cli.run import run_search
 
-    run_search(config, references, store, parse_overrides(overrides), top, as_json=as_json)
+    run_search(config, references, store, parse_overrides(overrides), top, verify=verify, as_json=as_json)
+
+
+app.command()(verify)
+app.command()(frames)
 
 
 @app.command()

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from matsearch.core.rounding import rounded
+from matsearch.core.thresholds import REFUTED_FLAG
 from matsearch.pipeline.funnel import below_hull_word, hull_sentence
 from matsearch.pipeline.result import SearchResult
 
@@ -19,6 +20,9 @@ _COLUMNS = {
     "spacegroup": ("space group", "left"),
     "n_atoms": ("atoms", "right"),
     "energy_above_hull": ("E above hull (eV/atom)", "right"),
+    "energy_above_own_hull": ("with own finds", "right"),
+    "dft_energy_above_hull": ("by DFT", "right"),
+    "dft": ("DFT", "left"),
     "bulk_modulus": ("bulk modulus (GPa)", "right"),
     "density": ("density (g/cm^3)", "right"),
     "deformation_energy": ("deformation (eV/atom)", "right"),
@@ -27,6 +31,8 @@ _COLUMNS = {
     "note": ("known phase", "left"),
     "candidate_id": ("id", "left"),
 }
+
+_ENERGIES = ("energy_above_hull", "energy_above_own_hull", "dft_energy_above_hull")
 
 
 def print_json(value: Any) -> None:
@@ -67,7 +73,8 @@ def print_ranked(rows: Sequence[Mapping[str, Any]]) -> None:
     for title, side in shown.values():
         table.add_column(title, justify=side, no_wrap=True)  # type: ignore[arg-type]
     for row in rows:
-        cells = {**row, "energy_above_hull": _signed(row["energy_above_hull"]), "note": _note(row)}
+        energies = {key: _signed(row[key]) for key in _ENERGIES if row.get(key) is not None}
+        cells = {**row, **energies, "note": _note(row)}
         table.add_row(*(_text(cells[key]) for key in shown))
     Console(width=None if Console().is_terminal else 200, highlight=False).print(table)
 
@@ -91,6 +98,11 @@ def print_aligned(rows: Iterable[Sequence[str]]) -> None:
 def funnel_sentence(result: SearchResult) -> str:
     """Return the funnel in one paragraph, every count with its denominator."""
     funnel = result.funnel
+    sent = (
+        f"\nSent to DFT: {funnel.sent} survivors, {funnel.dft_confirmed} confirmed, {funnel.dft_indicative} indicative, "
+        f"{funnel.dft_refuted} refuted, {funnel.dft_failed} failed, "
+        f"{funnel.sent - funnel.dft_confirmed - funnel.dft_indicative - funnel.dft_refuted - funnel.dft_failed} waiting."
+    )
     return (
         f"Asked {funnel.asked}, parsed {funnel.parsed}, valid {funnel.valid}, unique {funnel.unique}, "
         f"relaxed {funnel.relaxed}, scored {funnel.scored}, distinct {funnel.distinct}.\n"
@@ -99,14 +111,15 @@ def funnel_sentence(result: SearchResult) -> str:
         f"Known phases met: {funnel.rediscovered} rediscovered by structure, {funnel.kept} kept by their own "
         f"descendants, {funnel.composition_and_energy_matched} by composition and energy alone; "
         f"{funnel.unmatched} crystals match none."
-    )
+    ) + (sent if funnel.sent else "")
 
 
 def _flagged_words(result: SearchResult) -> str:
     if not result.funnel.flagged:
         return "none flagged"
     reasons = ", ".join(f"{n} {flag.replace('_', ' ')}" for flag, n in result.flag_counts.items())
-    return f"{result.funnel.flagged} flagged ({reasons}) and in no other count until checked"
+    until = "" if REFUTED_FLAG in result.flag_counts else " until checked"
+    return f"{result.funnel.flagged} flagged ({reasons}) and in no other count{until}"
 
 
 def _note(row: Mapping[str, Any]) -> str:

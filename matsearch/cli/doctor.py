@@ -47,6 +47,7 @@ def run_doctor(store: str | None, *, as_json: bool) -> None:
         _share(),
         _language_model(),
         _extras(),
+        *_verification(),
     ]
     healthy = all(check.ok for check in checks)
     if as_json:
@@ -131,6 +132,34 @@ def _extras() -> Check:
     return Check(
         name="extras", ok=True, detail=f"have {', '.join(found) or 'none'}; can add {', '.join(missing)}"
     )
+
+
+def _verification() -> list[Check]:
+    """Say which DFT codes are set up here; nobody needs them to search."""
+    from matsearch.core.verify_section import RunSection, VaspSection
+    from matsearch.graph.vasp import require_vasp
+    from matsearch.verify.gpaw.ready import require_gpaw
+
+    def gpaw() -> str:
+        found = require_gpaw(RunSection(cores=1))
+        return f"{found.version}, {'with' if found.mpi else 'without'} MPI, {len(found.setups)} elements"
+
+    def vasp() -> str:
+        require_vasp(VaspSection(), RunSection())
+        return "ready, with its POTCARs"
+
+    return [_optional("gpaw", gpaw), _mpirun(), _optional("vasp", vasp)]
+
+
+def _mpirun() -> Check:
+    place = shutil.which("mpirun")
+    remedy = "" if place else "apt-get install openmpi-bin; without it calculations have one core"
+    return Check(name="mpirun", ok=True, detail=place or "not set up", remedy=remedy)
+
+
+def _optional(name: str, look: Callable[[], str]) -> Check:
+    found = _tried(name, look)
+    return found if found.ok else found.evolve(ok=True, detail=f"not set up: {found.detail}")
 
 
 def _tried(name: str, look: Callable[[], str]) -> Check:

@@ -26,7 +26,7 @@ class JsonLines(logging.Handler):
 
 
 class Bars(logging.Handler):
-    """A bar for the relaxations of the generation, and a line for each generation done."""
+    """A bar for the relaxations of the generation or the calculations of a round, and a line for each thing done."""
 
     def __init__(self, progress: Progress) -> None:
         super().__init__()
@@ -70,6 +70,18 @@ class Bars(logging.Handler):
             self._generation = fields["generation"] + 1
             self._progress.console.print(_generation_line(fields))
             self._progress.update(self._task, completed=0)
+        elif event.startswith("verification"):
+            self._verification(event, fields)
+
+    def _verification(self, event: str, fields: dict[str, Any]) -> None:
+        if event == "verification-planned":
+            self._progress.console.print(_round_line(fields))
+            self._progress.update(self._task, completed=fields["known"], total=fields["calculations"])
+        elif event == "verification-begun":
+            self._progress.update(self._task, description=f"{fields['code']}: {fields['label']}")
+        elif event == "verification-calculated":
+            self._progress.console.print(_calculation_line(fields))
+            self._progress.update(self._task, completed=fields["done"], total=fields["of"])
 
 
 @contextmanager
@@ -101,3 +113,15 @@ def _generation_line(fields: dict[str, Any]) -> str:
         f"generation {fields['generation'] + 1}/{fields['generations']}: "
         f"{fields['relaxed']} of {fields['asked']} relaxed, {text}"
     )
+
+
+def _round_line(fields: dict[str, Any]) -> str:
+    return (
+        f"round {fields['round']} of {fields['campaign_id']}: {fields['candidates']} candidates and "
+        f"{fields['phases']} phases by {fields['code']}, {fields['known']} of {fields['calculations']} calculations "
+        f"are there; {fields['predicted_core_hours']:.2g} core-hours predicted"
+    )
+
+
+def _calculation_line(fields: dict[str, Any]) -> str:
+    return f"{fields['label']}: {fields['end']}, {fields['core_hours']:.2g} core-hours"

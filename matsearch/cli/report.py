@@ -18,6 +18,7 @@ from matsearch.export.report.campaign import CampaignReport, RankedCrystal
 from matsearch.export.report.diagram import DRAWN, hull_diagram
 from matsearch.export.report.folder import write_report
 from matsearch.export.report.numbers import FunnelStep, HullDiagram
+from matsearch.export.report.verification_numbers import VerificationReport
 from matsearch.hull.reference import CompiledReferenceHull
 from matsearch.hull.sources import load_reference
 from matsearch.pipeline.credit import credit
@@ -33,7 +34,9 @@ from matsearch.pipeline.history import (
 )
 from matsearch.pipeline.ledger import Ledger, usage_of
 from matsearch.pipeline.result import SearchResult, load_result
+from matsearch.pipeline.rounds import calculations_of, plans_of
 from matsearch.pipeline.tools import limits_of
+from matsearch.pipeline.verification_report import verification_report
 
 _FEW = 20
 """Elements that are listed one by one."""
@@ -60,15 +63,25 @@ _OF_DISTINCT = {
     "composition_and_energy_matched": "known phases of the same formula within 20 meV/atom, structure not known",
     "unmatched": "crystals that match no known phase",
 }
+_OF_SENT = {
+    "dft_confirmed": "survivors under the threshold by DFT, every phase that matters computed alike",
+    "dft_indicative": "survivors of which DFT is no more than a hint",
+    "dft_refuted": "survivors at or over the threshold by DFT",
+    "dft_failed": "survivors whose calculation ended in a verdict",
+}
+_SENT = "survivors sent to DFT by the rule that was written down before"
 
 
 def report_campaign(campaign: str | None, to: Path, n: int, store: str | None, *, as_json: bool) -> None:
     """Write a campaign's report to a folder."""
     with opened(store) as repository:
         result = load_result(repository, find_campaign(repository, campaign))
-        entries = Ledger(repository, result.record.campaign_id).entries()
+        campaign_id = result.record.campaign_id
+        entries = Ledger(repository, campaign_id).entries()
+        plans, outcomes = plans_of(repository, campaign_id), calculations_of(repository, campaign_id)
+    verification = verification_report(result.record, result.candidates, plans, outcomes)
     written_at = datetime.now(UTC).isoformat(timespec="seconds")
-    files = write_report(campaign_report(result, n, written_at, entries), to)
+    files = write_report(campaign_report(result, n, written_at, entries, verification), to)
     if as_json:
         print_json({"folder": str(to), "files": files})
         return
@@ -76,7 +89,11 @@ def report_campaign(campaign: str | None, to: Path, n: int, store: str | None, *
 
 
 def campaign_report(
-    result: SearchResult, n: int, written_at: str, entries: Sequence[CallEntry] = ()
+    result: SearchResult,
+    n: int,
+    written_at: str,
+    entries: Sequence[CallEntry] = (),
+    verification: VerificationReport | None = None,
 ) -> CampaignReport:
     """Return all that a report shows.
 
@@ -88,6 +105,8 @@ def campaign_report(
         Aware UTC, ISO 8601.
     entries : sequence of CallEntry
         The ledger of its calls.
+    verification : VerificationReport or None
+        What DFT said of the crystals that were sent.
     """
     record, candidates = result.record, result.candidates
     config = parse_config(record.config)
@@ -117,6 +136,7 @@ def campaign_report(
         fronts=count_fronts(candidates, config.objectives),
         credit=tuple(credited) if usage or len(credited) > 1 else (),
         limits=limits_lines(limits_of(config.system)) if _is_limited(config.system) else (),
+        verification=verification,
     )
 
 
@@ -127,12 +147,14 @@ def _is_limited(system: SystemSection) -> bool:
 
 
 def funnel_steps(funnel: Funnel, below_hull: str) -> list[FunnelStep]:
-    """Return the funnel's counts with their denominators: crystals asked for, then distinct ones."""
+    """Return the funnel's counts with their denominators: crystals asked for, distinct ones, those sent to DFT if any."""
     counts = funnel.document()
+    of_distinct = _OF_DISTINCT | ({"sent": _SENT} if funnel.sent else {})
+    of_sent = _OF_SENT if funnel.sent else {}
     steps = []
-    for of, meanings in (("asked", _OF_ASKED), ("distinct", _OF_DISTINCT)):
+    for of, meanings in (("asked", _OF_ASKED), ("distinct", of_distinct), ("sent", of_sent)):
         for name, meaning in meanings.items():
-            words = (below_hull if name == "below_hull" else name).replace("_", " ")
+            words = (below_hull if name == "below_hull" else name).replace("_", " ").replace("dft", "DFT")
             step = FunnelStep(name=words, count=counts[name], meaning=meaning)
             steps.append(step if name == of else step.evolve(of=of, total=counts[of]))
     return steps

@@ -7,10 +7,13 @@ from typing import Any
 from matsearch.cli.calls import usage_of_campaign, usage_sentence
 from matsearch.cli.console import print_json, print_line, print_result
 from matsearch.cli.progress import shown_progress
+from matsearch.cli.verify import verify_record
 from matsearch.core.calls import Usage
+from matsearch.core.campaign import CampaignRecord
 from matsearch.core.config import SearchConfig
 from matsearch.core.settings import Settings
 from matsearch.graph.api import resolve_config
+from matsearch.graph.backends import require_ready
 from matsearch.graph.local import run_campaign
 from matsearch.pipeline.campaign import similar_campaigns
 from matsearch.pipeline.result import SearchResult, load_result
@@ -25,15 +28,18 @@ def run_search(
     overrides: dict[str, Any],
     n: int,
     *,
+    verify: bool = False,
     as_json: bool,
 ) -> None:
-    """Run a search with progress and print its table."""
+    """Run a search with progress and print its table; then verify its survivors, where asked to."""
     if references is not None:
         overrides = {**overrides, "reference.source": references}
     search = resolve_config(config, overrides)
     uri = store or Settings().store
     began = time.monotonic()
     build_tools(search)  # what cannot be used is refused before anything is written
+    if verify:
+        require_ready(search.verify)
     _say_what_is_near(search, uri, as_json=as_json)
     with shown_progress():
         record = run_campaign(search, uri)
@@ -46,7 +52,8 @@ def run_search(
         repository.close()
     seconds = time.monotonic() - began
     if as_json:
-        print_json(_document(result, n, seconds, usage, lost=work.lost, store=uri))
+        document = _document(result, n, seconds, usage, lost=work.lost, store=uri)
+        print_json(document | (_verified(record, search, uri) if verify else {}))
         return
     print_result(result, n)
     print_line(f"Search: {seconds:.0f} s, {work.finished} relaxations committed, {work.lost} lost in flight.")
@@ -54,7 +61,16 @@ def run_search(
         print_line(f"Calls of {record.provenance['language_model']['model']}: {usage_sentence(usage)}.")
     if record.state.stopped:
         print_line(f"Stopped at generation {record.state.generation}: {record.state.stopped}.")
+    if verify:
+        verify_record(record, search, uri, as_json=False)
+        return
     _print_next(result, uri)
+
+
+def _verified(record: CampaignRecord, search: SearchConfig, uri: str) -> dict[str, Any]:
+    """Return what DFT said, and the funnel with its last bars."""
+    document = verify_record(record, search, uri, as_json=True) or {}
+    return {key: document[key] for key in ("funnel", "verification")}
 
 
 def _document(

@@ -1,16 +1,20 @@
 """``status``, ``top``, ``show`` and ``export``."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from matsearch.cli.calls import usage_of_campaign, usage_sentence
 from matsearch.cli.console import print_counts, print_json, print_line, print_ranked
 from matsearch.cli.lookup import find_campaign, find_candidate, opened
+from matsearch.cli.verdicts import print_verified
 from matsearch.core.records import Candidate, HullPlacement, OxidationStates, Relaxation
 from matsearch.core.text import counted
 from matsearch.crystal.ions import ion_summary
 from matsearch.export.folder import write_folder
+from matsearch.pipeline.feedback import code_name
 from matsearch.pipeline.funnel import hull_sentence
 from matsearch.pipeline.result import load_result
+from matsearch.pipeline.rounds import plans_of
 
 
 def show_status(campaign: str | None, store: str | None, *, as_json: bool) -> None:
@@ -65,10 +69,11 @@ def show_candidate(candidate_id: str, store: str | None, *, as_json: bool) -> No
     """Print one candidate."""
     with opened(store) as repository:
         candidate = find_candidate(repository, candidate_id)
+        plans = plans_of(repository, candidate.campaign_id) if candidate.verification else []
     if as_json:
         print_json(candidate.document())
         return
-    _print_candidate(candidate)
+    _print_candidate(candidate, {plan.settings.key: code_name(plan.settings) for plan in plans})
 
 
 def export_campaign(
@@ -84,7 +89,8 @@ def export_campaign(
     print_line(f"{len(result.ranked[:n])} crystals in {to}: {', '.join(files[:4])}, ...")
 
 
-def _print_candidate(candidate: Candidate) -> None:
+def _print_candidate(candidate: Candidate, codes: Mapping[str, str]) -> None:
+    """Print a candidate; ``codes`` name what its independent calculation was done with, by key of the settings."""
     lineage = candidate.lineage
     made = ", ".join(f"{key} {str(value)[:40]}" for key, value in lineage.details.items())
     print_line(f"{candidate.candidate_id}  {candidate.formula}  {candidate.spacegroup or ''}".rstrip())
@@ -99,11 +105,15 @@ def _print_candidate(candidate: Candidate) -> None:
     for repair in candidate.repairs:
         print_line(f"  mended      {repair}")
     _print_energies(candidate)
+    if candidate.verification:
+        print_verified(candidate.verification, codes)
     if candidate.match:
         print_line(f"  known as    {candidate.match.known_id} (by {candidate.match.kind.replace('_', ' ')})")
     _print_kind(candidate)
     if candidate.duplicate_of:
         print_line(f"  same as     {candidate.duplicate_of}")
+    if candidate.flags:
+        print_line(f"  flagged     {', '.join(candidate.flags).replace('_', ' ')}")
     if candidate.best_structure is not None:
         print_line("  crystal     " + ("relaxed" if candidate.relaxation else "as proposed"))
         print_line("\n".join(f"    {line}" for line in str(candidate.best_structure).splitlines()))

@@ -27,6 +27,7 @@ from matsearch.core.sections import (
 )
 from matsearch.core.selection_sections import PAPER_SCHEME, Objective, PopulationSection, SelectionSection
 from matsearch.core.system_section import MAX_ATOMS, SystemSection
+from matsearch.core.verify_section import VerifySection
 
 __all__ = [
     "BUILT_IN",
@@ -45,6 +46,7 @@ __all__ = [
     "SeedSection",
     "SelectionSection",
     "SystemSection",
+    "VerifySection",
     "load_config",
     "names_entries_file",
     "parse_config",
@@ -93,6 +95,7 @@ class SearchConfig(Section):
     objectives: Annotated[
         tuple[Objective, ...], Field(min_length=1, description="What to optimise; ties go to the next.")
     ] = (Objective(),)
+    verify: VerifySection = VerifySection()
     budget: BudgetSection = BudgetSection()
     execution: ExecutionSection = ExecutionSection()
 
@@ -152,7 +155,7 @@ class SearchConfig(Section):
         its hash. So do the other potentials asked, as a whole. The software of entries is left out because it changes
         which are refused, no energy.
         """
-        left_out_whole = {"description", "budget", "execution", "opinions"}
+        left_out_whole = {"description", "verify", "budget", "execution", "opinions"}
         document = self.model_dump(mode="json", exclude=left_out_whole)
         for section, keys in _SAYS_NOTHING_BY_DEFAULT.items():
             _drop_defaults(document[section], keys, getattr(self, section))

@@ -53,6 +53,10 @@ class PotentialError(MatsearchError):
     """A potential is unknown or its weights cannot be loaded."""
 
 
+class DftError(MatsearchError):
+    """A DFT code cannot be run here, or a calculation that stands alone failed."""
+
+
 class LanguageModelError(MatsearchError):
     """A language model cannot be asked: endpoint, key, model or prompt."""
 

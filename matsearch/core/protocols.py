@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from pymatgen.core import Composition
 
 from matsearch.core.campaign import CampaignRecord, CampaignState, CandidateQuery, Changes, WorkSummary
+from matsearch.core.dft import DftOutcome, DftSettings, DftTask
 from matsearch.core.labels import Labels
 from matsearch.core.model import Record
-from matsearch.core.records import Candidate, Frame, HullPlacement
+from matsearch.core.records import Candidate, HullPlacement
 from matsearch.core.slots import Slot
 from matsearch.core.structures import StructureField
 from matsearch.core.verdict import Verdict
@@ -183,23 +184,33 @@ class Selector(Protocol):
         ...
 
 
-class Verification(Record):
-    """What an independent calculation said of a survivor: a frame or a verdict, never both."""
-
-    candidate_id: str
-    backend: str
-    frame: Frame | None = None
-    verdict: Verdict | None = None
-
-
 @runtime_checkable
-class Verifier(Protocol):
-    """Survivors to independent calculations. Total: keeps length, order and ids."""
+class DftBackend(Protocol):
+    """A code that computes crystals independently of the potential that screened them.
+
+    Attributes
+    ----------
+    name : str
+        For people: ``GPAW PBE``.
+    settings : DftSettings
+        Of every task that it is given.
+    """
 
     name: str
+    settings: DftSettings
 
-    def verify(self, batch: Sequence[Candidate]) -> list[Verification]:
-        """Return one verification a candidate."""
+    def require_ready(self) -> None:
+        """Return if calculations can be run here.
+
+        Raises
+        ------
+        DftError
+            Saying in one line what is missing, and the remedy.
+        """
+        ...
+
+    def run(self, task: DftTask) -> DftOutcome:
+        """Carry out one task. Total: every end of a calculation, a killed one too, is an outcome."""
         ...
 
 

@@ -6,6 +6,7 @@ from matsearch.core.keys import candidate_id
 from matsearch.core.model import Record
 from matsearch.core.structures import StructureField
 from matsearch.core.verdict import Verdict
+from matsearch.core.verified import Verified
 
 
 class Lineage(Record):
@@ -191,6 +192,8 @@ class Candidate(Record):
     ----------
     repairs : tuple of str
         What was mended in the text it was read from, one line each.
+    verification : Verified or None
+        What DFT said of it; None where it was not sent, or is not done.
     """
 
     candidate_id: str
@@ -214,6 +217,7 @@ class Candidate(Record):
     duplicate_of: str | None = None
     flags: tuple[str, ...] = ()
     repairs: tuple[str, ...] = ()
+    verification: Verified | None = None
     verdict: Verdict | None = None
 
     @classmethod

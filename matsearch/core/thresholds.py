@@ -22,8 +22,10 @@ DISAGREEMENT = 0.1
 
 DISAGREEMENT_FLAG = "potentials_disagree"
 
-NO_REWARD_FLAGS = (FAR_GEOMETRY_FLAG, UNKNOWN_ELEMENT_FLAG, DISAGREEMENT_FLAG, TOO_GOOD_FLAG)
-"""A crystal with one of these has no offspring and counts in no hit rate until it is checked."""
+REFUTED_FLAG = "refuted_by_dft"
+
+NO_REWARD_FLAGS = (FAR_GEOMETRY_FLAG, UNKNOWN_ELEMENT_FLAG, DISAGREEMENT_FLAG, TOO_GOOD_FLAG, REFUTED_FLAG)
+"""A crystal with one of these has no offspring and counts in no hit rate until it is checked, or ever once DFT refuted it."""
 
 # Known geometry: limits fixed on one half of 7,000 known crystals and tested on the other, by
 # scripts/measure_known_geometry.py; docs/decisions/0010-plausibility.md has the rates.

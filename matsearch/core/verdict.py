@@ -59,6 +59,10 @@ class FailureKind(StrEnum):
     SURPLUS = "surplus"
     OUTSIDE_LIMITS = "outside_limits"
     NO_PROPERTY = "no_property"
+    SCF_NOT_CONVERGED = "scf_not_converged"
+    CALCULATION_FAILED = "calculation_failed"
+    DFT_REFUSED = "dft_refused"
+    WRONG_DOCUMENT = "wrong_document"
 
 
 TRANSIENT = frozenset({FailureKind.TIME_OUT, FailureKind.OUT_OF_MEMORY, FailureKind.WORKER_DIED})

@@ -6,11 +6,14 @@ from typing import Any
 
 from pymatgen.core import Structure
 
-from matsearch.core.config import SearchConfig, load_config, parse_config, with_overrides
+from matsearch.core.campaign import CampaignRecord
+from matsearch.core.config import SearchConfig, VerifySection, load_config, parse_config, with_overrides
 from matsearch.core.records import Candidate, Frame
 from matsearch.core.resources import find
 from matsearch.core.settings import Settings
 from matsearch.graph.local import run_campaign
+from matsearch.graph.verify_jobs import stored_campaign
+from matsearch.graph.verify_local import run_verification
 from matsearch.pipeline.given import given_batch
 from matsearch.pipeline.result import SearchResult, load_result
 from matsearch.pipeline.steps import screen as screen_batch
@@ -45,6 +48,66 @@ def search(config: str | Path | SearchConfig, store: str | None = None, **overri
         return load_result(repository, record)
     finally:
         repository.close()
+
+
+def verify_campaign(campaign_id: str, store: str | None = None, **section: Any) -> SearchResult:
+    """Send a campaign's survivors to DFT, or go on with it.
+
+    Parameters
+    ----------
+    campaign_id : str
+        Of a search in the repository: ``result.record.campaign_id``.
+    store : str, optional
+        Repository URI; default from the settings.
+    **section
+        Keys of the campaign's ``verify`` section to change, such as ``backend="vasp"`` or
+        ``promotion={"survivors": 3}``.
+
+    Returns
+    -------
+    SearchResult
+        Each candidate that was sent has its ``verification``.
+
+    Raises
+    ------
+    DftError
+        If calculations cannot be run here; nothing is written then.
+    InputError
+        If there is no such campaign, or nobody in it to send.
+    """
+    uri = store or Settings().store
+    repository = open_repository(uri, create=False)
+    try:
+        record = stored_campaign(repository, campaign_id)
+        config = verification_config(record, {f"verify.{k}": v for k, v in _dotted(section).items()})
+        run_verification(config, campaign_id, uri)
+        return load_result(repository, stored_campaign(repository, campaign_id))
+    finally:
+        repository.close()
+
+
+def verification_config(
+    record: CampaignRecord, overrides: Mapping[str, Any], section: VerifySection | None = None
+) -> SearchConfig:
+    """Return a stored campaign's configuration with another ``verify`` section, or keys of it changed.
+
+    Parameters
+    ----------
+    overrides : mapping
+        By dotted key (``verify.backend``).
+    section : VerifySection, optional
+        Instead of that of the campaign.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be used.
+    """
+    origin = f"campaign {record.campaign_id}"
+    section = section or parse_config(record.config, origin).verify
+    # a key below one that is null could not be set
+    sparse = {key: value for key, value in section.model_dump(mode="json").items() if value is not None}
+    return parse_config(with_overrides({**record.config, "verify": sparse}, overrides), origin)
 
 
 def screen(

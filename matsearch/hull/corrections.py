@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
-from pymatgen.core import Composition, PeriodicSite, Structure
+from pymatgen.core import PeriodicSite, Structure
 from pymatgen.entries.computed_entries import ComputedEntry, ComputedStructureEntry
 
 from matsearch.core.errors import ReferenceHullError
 from matsearch.core.schemes import GGA_RUN_TYPES, MP_GGA, MP_MIXED
+from matsearch.crystal.hubbard import hubbard_u
 
 if TYPE_CHECKING:
     from pymatgen.entries.compatibility import MaterialsProject2020Compatibility
@@ -114,16 +115,6 @@ def mp2020_correction(structure: Structure) -> float:
     if corrected is None:
         raise ReferenceHullError(f"{formula} is rejected by the MP2020 corrections", "leave it out")
     return float(corrected.correction)
-
-
-def hubbard_u(composition: Composition) -> dict[str, float]:
-    """Return the U values (eV, by element) of ``MPRelaxSet`` for a composition; empty where it runs plain GGA."""
-    by_anion = _compatibility().u_settings
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        most_electronegative = sorted(composition.elements, key=lambda element: element.X)[-1]
-    values = by_anion.get(most_electronegative.symbol, {})
-    return {e.symbol: float(values[e.symbol]) for e in composition.elements if values.get(e.symbol)}
 
 
 def bare_copy(entry: ComputedEntry) -> ComputedEntry:

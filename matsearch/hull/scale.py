@@ -6,7 +6,8 @@ from pymatgen.core import Structure
 
 from matsearch.core.errors import SchemeMismatchError
 from matsearch.core.schemes import Route, get_scheme, require_comparable
-from matsearch.hull.corrections import hubbard_u, mp2020_correction
+from matsearch.crystal.hubbard import hubbard_u
+from matsearch.hull.corrections import mp2020_correction
 
 
 def on_hull_scale(

@@ -10,10 +10,16 @@ from matsearch.core.model import Record
 from matsearch.core.records import Candidate
 from matsearch.core.thresholds import METASTABLE, NEAR_STABLE, earns_no_reward
 from matsearch.core.verdict import UNANSWERED, FailureKind
+from matsearch.core.verified import Standing
 from matsearch.pipeline.portfolio import crystals_by_place
 
 _EMBEDDED = re.compile(r"embedded-v\d+")
 """Names of the embedded set's versions; no set of the library may have one."""
+
+SURVIVOR = "survivor"
+"""Role of those sent to DFT that were predicted to be under the threshold."""
+
+_SENT = {"sent", "dft_confirmed", "dft_indicative", "dft_refuted", "dft_failed"}
 
 
 class Funnel(Record):
@@ -34,8 +40,8 @@ class Funnel(Record):
         Distinct crystals under 0.1, under 0.03 and under 0 eV/atom from the reference hull. A known phase met again is
         not counted as below: it is on the hull or off it by what two relaxations differ.
     flagged : int
-        Distinct crystals that are not believed until they are checked (``core.thresholds.NO_REWARD_FLAGS``). They
-        stay in ``distinct`` and are in no other count after it.
+        Distinct crystals that are not believed until they are checked, or were checked and refuted
+        (``core.thresholds.NO_REWARD_FLAGS``). They stay in ``distinct`` and are in no other count of the screening.
     rediscovered : int
         Known phases met again with StructureMatcher by a crystal that does not descend from them.
     kept : int
@@ -44,6 +50,11 @@ class Funnel(Record):
         Reference entries without structure, of the same formula and within 20 meV/atom.
     unmatched : int
         Distinct crystals that match no known phase in either way.
+    sent : int
+        Survivors sent to DFT, those whose calculation failed or has not ended too: the denominator of what follows.
+        Controls, predicted to be unstable, are in none of these counts.
+    dft_confirmed, dft_indicative, dft_refuted, dft_failed : int
+        Of them by what DFT said. Those that wait for an answer are in ``sent`` alone.
     """
 
     asked: int
@@ -62,6 +73,15 @@ class Funnel(Record):
     kept: int
     composition_and_energy_matched: int
     unmatched: int
+    sent: int = 0
+    dft_confirmed: int = 0
+    dft_indicative: int = 0
+    dft_refuted: int = 0
+    dft_failed: int = 0
+
+    def document(self) -> dict[str, Any]:
+        """Return the counts as plain JSON types, those of DFT where any survivor was sent."""
+        return self.model_dump(mode="json", exclude=None if self.sent else _SENT)
 
 
 def count_funnel(record: CampaignRecord, candidates: Sequence[Candidate]) -> Funnel:
@@ -87,7 +107,22 @@ def count_funnel(record: CampaignRecord, candidates: Sequence[Candidate]) -> Fun
         kept=len(_known(believed, "structure", own_root=True)),
         composition_and_energy_matched=len(_known(believed, "composition_and_energy", own_root=False)),
         unmatched=sum(c.match is None for c in believed),
+        **_sent(candidates),
     )
+
+
+def _sent(candidates: Sequence[Candidate]) -> dict[str, int]:
+    """Return how many survivors were sent to DFT, and what came of them."""
+    standings = [
+        c.verification.standing for c in candidates if c.verification and c.verification.role == SURVIVOR
+    ]
+    return {
+        "sent": len(standings),
+        "dft_confirmed": standings.count(Standing.CONFIRMED),
+        "dft_indicative": standings.count(Standing.INDICATIVE),
+        "dft_refuted": standings.count(Standing.REFUTED),
+        "dft_failed": standings.count(Standing.FAILED),
+    }
 
 
 def _replied(record: CampaignRecord, candidates: Sequence[Candidate]) -> int:

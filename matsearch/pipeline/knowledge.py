@@ -5,16 +5,21 @@ from collections.abc import Sequence
 from matsearch.core.boundary import contained
 from matsearch.core.protocols import KnownPhase
 from matsearch.core.records import Candidate, KnownMatch
-from matsearch.core.thresholds import ENERGY_MATCH, earns_no_reward
+from matsearch.core.thresholds import ENERGY_MATCH, NO_REWARD_FLAGS, REFUTED_FLAG
 from matsearch.core.verdict import Verdict
 from matsearch.crystal.known import embedded_set
 from matsearch.crystal.matching import first_match, mark_duplicates, same_crystal
 from matsearch.crystal.symmetry import prototype_label, spacegroup_symbol
 from matsearch.pipeline.tools import Tools
 
+_UNREAL = frozenset(NO_REWARD_FLAGS) - {REFUTED_FLAG}
+"""Flags of geometries and energies that may not be real; what DFT refuted is a real crystal."""
+
 
 def mark_all(screened: Sequence[Candidate], earlier: Sequence[Candidate], tools: Tools) -> list[Candidate]:
     """Return the screened candidates with duplicates, known phases, space groups and prototypes marked.
+
+    A copy of a crystal that DFT refuted is its duplicate, and refuted as well.
 
     Parameters
     ----------
@@ -24,12 +29,27 @@ def mark_all(screened: Sequence[Candidate], earlier: Sequence[Candidate], tools:
     living = [c for c in screened if c.alive]
     duplicate_of: dict[str, str] = {}
     # the matcher scales volumes, so a crystal like a flagged, exploded one must not vanish behind it
-    for flagged in (False, True):
+    for unreal in (False, True):
         duplicate_of |= _twins(
-            [c for c in earlier if earns_no_reward(c.flags) is flagged],
-            [c for c in living if earns_no_reward(c.flags) is flagged],
+            [c for c in earlier if _is_unreal(c) is unreal], [c for c in living if _is_unreal(c) is unreal]
         )
-    return [_mark_one(c, duplicate_of.get(c.candidate_id), tools) if c.alive else c for c in screened]
+    refuted = {c.candidate_id for c in earlier if REFUTED_FLAG in c.flags}
+    marked = [_mark_one(c, duplicate_of.get(c.candidate_id), tools) if c.alive else c for c in screened]
+    return [with_refuted_flag(c) if c.duplicate_of in refuted else c for c in marked]
+
+
+def with_refuted_flag(candidate: Candidate) -> Candidate:
+    """Return the candidate with the flag of those that DFT refuted."""
+    return candidate.evolve(flags=tuple(sorted({*candidate.flags, REFUTED_FLAG})))
+
+
+def without_refuted_flag(candidate: Candidate) -> Candidate:
+    """Return the candidate without the flag of those that DFT refuted."""
+    return candidate.evolve(flags=tuple(flag for flag in candidate.flags if flag != REFUTED_FLAG))
+
+
+def _is_unreal(candidate: Candidate) -> bool:
+    return not _UNREAL.isdisjoint(candidate.flags)
 
 
 def _twins(earlier: Sequence[Candidate], living: Sequence[Candidate]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from matsearch.core.config import SearchConfig
 from matsearch.core.protocols import Selector
 from matsearch.core.records import Candidate, Parent, PropertyValue
 from matsearch.core.selection_sections import PAPER_SCHEME
-from matsearch.core.thresholds import earns_no_reward
+from matsearch.core.thresholds import REFUTED_FLAG, earns_no_reward
 from matsearch.crystal.scope import allows
 from matsearch.pipeline.breeding import island_of, island_shares
 from matsearch.pipeline.tools import Tools
@@ -33,7 +33,7 @@ def first_parents(tools: Tools, pool: Sequence[Candidate] = ()) -> tuple[Parent,
         All seeds, those that failed or are not believed left out; with the scheme of MatLLMSearch the best of the pool.
     """
     if tools.config.selection.scheme == PAPER_SCHEME:
-        return _lowest(pool, 0, tools)
+        return lowest_parents(pool, 0, tools)
     return dealt_out(_seeds(tools, pool), tools.config)
 
 
@@ -93,7 +93,18 @@ def paper_parents(
     known = {c.candidate_id: c for c in (*pool, *earlier)}
     parents = [known[p.parent_id] for p in state.parents if p.parent_id in known]
     competing = {c.candidate_id: c for c in (*parents, *marked, *pool)}
-    return _lowest(list(competing.values()), state.generation, tools)
+    return lowest_parents(list(competing.values()), state.generation, tools)
+
+
+def lowest_parents(candidates: Sequence[Candidate], generation: int, tools: Tools) -> tuple[Parent, ...]:
+    """Return the lowest of the candidates, one of each full formula: of all but those that DFT refuted."""
+    selector = get_selector(tools.config.objectives, tools.selection, generation)
+    inside = [
+        c
+        for c in candidates
+        if c.structure and allows(tools.limits, c.structure.composition) and REFUTED_FLAG not in c.flags
+    ]
+    return tuple(as_parent(c, tools) for c in selector.select(inside, tools.config.population.parents))
 
 
 def dealt_out(seeds: Sequence[Parent], config: SearchConfig) -> tuple[Parent, ...]:
@@ -122,12 +133,6 @@ def as_parent(candidate: Candidate, tools: Tools, island: int | None = None) -> 
         properties=properties,
         island=island,
     )
-
-
-def _lowest(candidates: Sequence[Candidate], generation: int, tools: Tools) -> tuple[Parent, ...]:
-    selector = get_selector(tools.config.objectives, tools.selection, generation)
-    inside = [c for c in candidates if c.structure and allows(tools.limits, c.structure.composition)]
-    return tuple(as_parent(c, tools) for c in selector.select(inside, tools.config.population.parents))
 
 
 def _select(

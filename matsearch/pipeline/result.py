@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from matsearch.core.campaign import CampaignRecord, CandidateQuery
 from matsearch.core.config import SearchConfig, parse_config
+from matsearch.core.errors import InputError, ReferenceHullError, SchemeMismatchError
 from matsearch.core.protocols import Repository
 from matsearch.core.records import Candidate
 from matsearch.core.selection_sections import Objective
@@ -16,6 +17,7 @@ from matsearch.core.thresholds import NO_REWARD_FLAGS, earns_no_reward
 from matsearch.crystal.ions import ion_summary, moment_summary
 from matsearch.pipeline.fronts import keeps_constraints, rank_fronts
 from matsearch.pipeline.funnel import Funnel, count_funnel, distinct_scored
+from matsearch.pipeline.own_hull import energies_above_own_hull, is_confirmed, reference_of
 from matsearch.select.orders import best_rank
 
 if TYPE_CHECKING:
@@ -86,11 +88,14 @@ class SearchResult:
         Every crystal has a column for each property that any of them has, and, where any candidate of the campaign has
         them (not in campaigns of older versions), for prototype, nearest known crystal and charge balance; for ions and
         moments where any was asked for its charges; for the uncertainty of the energy above hull (eV/atom) where the
-        campaign asks other potentials; for the front where it has several objectives.
+        campaign asks other potentials; for the front where it has several objectives; for what DFT said where any
+        candidate was sent; for the energy above the campaign's own hull (eV/atom) where anything is confirmed.
         """
         asked_others = bool(self.record.config.get("opinions"))
         are_named = any(candidate.nearest_known is not None for candidate in self.candidates)
         asked_charges = any(candidate.oxidation_states is not None for candidate in self.candidates)
+        were_sent = any(candidate.verification for candidate in self.candidates)
+        has_own_hull = any(is_confirmed(candidate) for candidate in self.candidates)
         properties = list(dict.fromkeys(name for candidate in self.ranked for name in candidate.properties))
         return [
             row(i, candidate, properties)
@@ -98,6 +103,8 @@ class SearchResult:
             | (kind_columns(candidate) if are_named else {})
             | (uncertainty_column(candidate) if asked_others else {})
             | (charge_columns(candidate) if asked_charges else {})
+            | (dft_columns(candidate) if were_sent else {})
+            | (self._own_hull_column(candidate) if has_own_hull else {})
             for i, candidate in enumerate(self.ranked[:n], start=1)
         ]
 
@@ -105,6 +112,19 @@ class SearchResult:
         """Return the front, from 1; None for a crystal that is flagged or breaks a hard constraint."""
         keeps = keeps_constraints(candidate, self._objectives)
         return {"front": self._fronts.get(candidate.candidate_id) if keeps else None}
+
+    def _own_hull_column(self, candidate: Candidate) -> dict[str, float | None]:
+        """Return the energy above reference and confirmed finds together, in eV/atom."""
+        return {"energy_above_own_hull": self._above_own_hull.get(candidate.candidate_id)}
+
+    @cached_property
+    def _above_own_hull(self) -> dict[str, float]:
+        """By candidate id; empty where the campaign's reference is not at hand, which must not take the table away."""
+        try:
+            hull = reference_of(self.record)
+        except (ReferenceHullError, InputError, SchemeMismatchError):
+            return {}
+        return energies_above_own_hull(self.record, self.candidates, hull)
 
     def to_dataframe(self) -> "DataFrame":
         """Return the ranked table as a pandas DataFrame."""
@@ -167,6 +187,15 @@ def charge_columns(candidate: Candidate) -> dict[str, str | None]:
     return {
         "ions": ion_summary(symbols, charges.states) if charges and relaxation else None,
         "moments": moment_summary(symbols, relaxation.magmoms) if relaxation and relaxation.magmoms else None,
+    }
+
+
+def dft_columns(candidate: Candidate) -> dict[str, str | float | None]:
+    """Return what DFT said, in one word, and the energy above the hull of what was computed alike, in eV/atom."""
+    verified = candidate.verification
+    return {
+        "dft": verified.standing.value if verified else None,
+        "dft_energy_above_hull": verified.energy_above_hull if verified else None,
     }
 
 

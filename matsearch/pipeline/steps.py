@@ -92,7 +92,11 @@ def advance(
 
 
 def as_proposed(candidate: Candidate) -> Candidate:
-    """Return the candidate as it was born, without what the stages found."""
+    """Return the candidate as it was born, without what the stages found.
+
+    What DFT said goes too: it belongs to the geometry that the stages found. Only candidates of finished generations,
+    which are never screened again, are sent to DFT.
+    """
     verdict = candidate.verdict
     is_born_with = candidate.structure is None or (
         verdict is not None and (verdict.stage == "propose" or verdict.kind is FailureKind.SURPLUS)

@@ -6,7 +6,7 @@ from matsearch.core.campaign import CampaignState, GenerationSummary
 from matsearch.core.config import Objective
 from matsearch.core.records import Candidate, Parent
 from matsearch.core.selection_sections import PAPER_SCHEME
-from matsearch.pipeline.parents import first_parents, next_parents, paper_parents
+from matsearch.pipeline.parents import first_parents, lowest_parents, next_parents, paper_parents
 from matsearch.pipeline.portfolio import count_arms, slots_of
 from matsearch.pipeline.stagnation import best_value, front_stagnates, stagnates
 from matsearch.pipeline.tools import Tools
@@ -36,9 +36,7 @@ def next_state(
     """
     config = tools.config
     begin = _era_begins(state.history)
-    born = [c for c in (*earlier, *marked) if c.generation >= begin]
-    ids = {c.candidate_id for c in born}
-    era = [c for c in born if c.duplicate_of not in ids]  # what an older era found may be found again
+    era = _era((*earlier, *marked), begin)
     best = best_value(era, config.objectives)
     # before anything was found the seeds are what there is
     restarted = (begin > 0 or best is not None) and _stagnates(state, era, best, tools)
@@ -65,6 +63,36 @@ def next_state(
         stopped=None,
         status="finished" if done >= config.budget.generations else "running",
     )
+
+
+def parents_anew(
+    state: CampaignState, candidates: Sequence[Candidate], tools: Tools, pool: Sequence[Candidate] = ()
+) -> tuple[Parent, ...]:
+    """Return who the state's generation builds on, chosen again from all that is known by now.
+
+    They are those that :func:`next_state` chose unless candidates have changed since, as one does that DFT refutes.
+
+    Parameters
+    ----------
+    candidates : sequence of Candidate
+        Of all finished generations, the dead and duplicates too.
+    pool : sequence of Candidate
+        The scored seeds; empty where they are not scored.
+    """
+    last, begin = state.generation - 1, _era_begins(state.history)
+    if begin > last:
+        return first_parents(tools, pool)
+    if tools.config.selection.scheme == PAPER_SCHEME:
+        born = [c for c in candidates if c.generation >= begin]
+        return lowest_parents([*born, *pool], last, tools)
+    return next_parents(_era(candidates, begin), last, tools, pool)
+
+
+def _era(candidates: Sequence[Candidate], begin: int) -> list[Candidate]:
+    """Return those born since a restart, without the duplicates among them."""
+    born = [c for c in candidates if c.generation >= begin]
+    ids = {c.candidate_id for c in born}
+    return [c for c in born if c.duplicate_of not in ids]  # what an older era found may be found again
 
 
 def _parents(

@@ -1,4 +1,4 @@
-"""The contracts of maps over candidates: property evaluators, verifiers and selectors."""
+"""The contracts of maps over candidates: property evaluators and selectors; and that of a DFT backend."""
 
 import math
 import random
@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from matsearch.core.protocols import PropertyEvaluator, Selector, Verifier
+from matsearch.core.dft import DftOutcome, DftTask
+from matsearch.core.protocols import DftBackend, PropertyEvaluator, Selector
 from matsearch.core.records import Candidate
+from matsearch.core.schemes import get_scheme
 from matsearch.core.verdict import FailureKind, Verdict
 
 
@@ -88,30 +90,87 @@ class SelectorContract:
         assert selector.select([], 3) == []
 
 
-class VerifierContract:
-    """What every verifier must keep. Give the fixtures ``verifier`` and ``batch``."""
+class DftBackendContract:
+    """What every DFT backend must keep. Give the fixtures ``backend``, ``tasks`` (at least two) and ``hopeless``."""
+
+    energy_tolerance = 1e-6
+    """eV/atom, between two runs of one task."""
 
     @pytest.fixture
-    def verifier(self) -> Verifier:
-        """Return the verifier under test."""
+    def backend(self) -> DftBackend:
+        """Return the backend under test."""
         raise NotImplementedError
 
     @pytest.fixture
-    def batch(self) -> Sequence[Candidate]:
-        """Return relaxed candidates."""
+    def tasks(self, backend: DftBackend) -> Sequence[DftTask]:
+        """Return tasks that end well."""
         raise NotImplementedError
 
-    def test_is_total(self, verifier: Verifier, batch: Sequence[Candidate]) -> None:
-        """One verification a candidate, in order, a frame or a verdict and never both."""
-        hopeless = batch[0].evolve(structure=None, relaxation=None)
-        verifications = verifier.verify([*batch, hopeless])
-        assert [v.candidate_id for v in verifications] == [c.candidate_id for c in (*batch, hopeless)]
-        assert all((v.frame is None) != (v.verdict is None) for v in verifications)
-        assert verifications[-1].verdict is not None
+    @pytest.fixture
+    def hopeless(self, backend: DftBackend) -> DftTask:
+        """Return a task that cannot end well, such as one with all atoms in one place."""
+        raise NotImplementedError
 
-    def test_frames_are_of_the_survivor(self, verifier: Verifier, batch: Sequence[Candidate]) -> None:
-        """A frame has the survivor's composition and says which scheme its energy follows."""
-        for candidate, verification in zip(batch, verifier.verify(batch), strict=True):
-            if verification.frame and candidate.best_structure is not None:
-                assert verification.frame.structure.composition == candidate.best_structure.composition
-                assert verification.frame.scheme_id
+    def test_says_who_it_is(self, backend: DftBackend) -> None:
+        """It has the protocol's shape, a name, a known scheme, and can be run here."""
+        assert isinstance(backend, DftBackend)
+        assert backend.name
+        assert get_scheme(backend.settings.scheme_id).scheme_id == backend.settings.scheme_id
+        backend.require_ready()
+
+    def test_tasks_end_in_calculations_of_them(self, backend: DftBackend, tasks: Sequence[DftTask]) -> None:
+        """Key, composition and settings are the task's; the labels are finite, in shape, and survive storing."""
+        for task in tasks:
+            outcome = backend.run(task)
+            calculation = outcome.calculation
+            assert outcome.key == task.key
+            assert outcome.verdict is None, outcome.verdict
+            assert calculation is not None
+            assert calculation.settings == backend.settings
+            assert calculation.structure.composition == task.structure.composition
+            assert calculation.initial_structure == task.structure
+            assert math.isfinite(calculation.energy)
+            assert calculation.energy_per_atom == pytest.approx(calculation.energy / len(task.structure))
+            assert len(calculation.forces) == len(task.structure)
+            assert outcome.core_hours > 0
+            assert calculation.core_hours > 0
+            again = DftOutcome.model_validate(outcome.document())
+            assert again.document() == outcome.document()
+
+    def test_every_step_is_a_frame(self, backend: DftBackend, tasks: Sequence[DftTask]) -> None:
+        """The first is at the geometry given, the last is the final one, and all follow the settings' scheme."""
+        for task in tasks:
+            calculation = backend.run(task).calculation
+            assert calculation is not None
+            first, last = calculation.frames[0], calculation.frames[-1]
+            assert first.structure.matches(task.structure)
+            assert last.structure == calculation.structure
+            assert last.energy == calculation.energy
+            assert last.forces == calculation.forces
+            assert last.stress == calculation.stress
+            for frame in calculation.frames:
+                assert frame.scheme_id == backend.settings.scheme_id
+                assert frame.structure.species == task.structure.species
+                assert math.isfinite(frame.energy)
+
+    def test_a_hopeless_task_is_an_outcome_too(self, backend: DftBackend, hopeless: DftTask) -> None:
+        """It ends in a verdict with one line of detail."""
+        outcome = backend.run(hopeless)
+        assert outcome.key == hopeless.key
+        assert outcome.calculation is None
+        assert outcome.verdict is not None
+        assert outcome.verdict.kind is not FailureKind.INTERNAL_ERROR
+        assert outcome.verdict.detail
+        assert "\n" not in outcome.verdict.detail
+
+    def test_order_changes_nothing(self, backend: DftBackend, tasks: Sequence[DftTask]) -> None:
+        """Turning the tasks round leaves each one's energy."""
+        forth = {task.key: _energy_per_atom(backend, task) for task in tasks}
+        back = {task.key: _energy_per_atom(backend, task) for task in reversed(tasks)}
+        assert back == pytest.approx(forth, abs=self.energy_tolerance)
+
+
+def _energy_per_atom(backend: DftBackend, task: DftTask) -> float:
+    calculation = backend.run(task).calculation
+    assert calculation is not None
+    return calculation.energy_per_atom

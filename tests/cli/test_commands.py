@@ -45,6 +45,8 @@ ROW = {
 }
 VERBS = (
     "run",
+    "verify",
+    "frames",
     "status",
     "top",
     "show",

@@ -34,7 +34,7 @@ def load_flow(path: Path):
 
 
 def test_there_are_flows():
-    assert {"search", "screen", "generate", "predict", "design"} == {path.stem for path in FLOWS}
+    assert {"search", "screen", "generate", "predict", "design", "verify"} == {path.stem for path in FLOWS}
 
 
 @by_name
@@ -110,7 +110,10 @@ def test_copied_flows_build_and_no_job_names_them(tmp_path, titanium_carbide):
 
     search = load_flow(tmp_path / "flows" / "search.py").build(tmp_path / "configs" / "toy.yaml", store=store)
     screen = load_flow(tmp_path / "flows" / "screen.py").build(tmp_path / "TiC.cif")
+    verify = load_flow(tmp_path / "flows" / "verify.py").build(
+        tmp_path / "configs" / "toy.yaml", store=store, search=True
+    )
 
-    for flow in (search, screen):
+    for flow in (search, screen, verify):
         assert isinstance(flow, Flow)
         assert all(job.function.__module__.startswith("matsearch.") for job, _ in flow.iterflow())

@@ -19,6 +19,7 @@ from matsearch.export.report.numbers import (
     OperatorNumbers,
     VerdictCount,
 )
+from matsearch.export.report.verification_numbers import VerificationReport
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ class CampaignReport:
         What each proposer came to, where a language model or several proposers are asked.
     limits : tuple of str
         The limits of the search, a line each, where elements and size do not say them.
+    verification : VerificationReport or None
+        What DFT said of the crystals sent; None where none was.
     """
 
     record: CampaignRecord
@@ -74,6 +77,7 @@ class CampaignReport:
     fronts: Fronts | None = None
     credit: tuple[CreditLine, ...] = ()
     limits: tuple[str, ...] = ()
+    verification: VerificationReport | None = None
 
     @property
     def scored(self) -> bool:
@@ -104,6 +108,7 @@ class CampaignReport:
             **({"fronts": self.fronts.document()} if self.fronts else {}),
             **({"credit": [line.document() for line in self.credit]} if self.credit else {}),
             **({"limits": list(self.limits)} if self.limits else {}),
+            **({"verification": self.verification.document()} if self.verification else {}),
         }
 
 

@@ -29,7 +29,8 @@ def funnel_figure(steps: Sequence[FunnelStep], sentence: str) -> bytes:
         figure = new_figure(8, 0.6 + 0.31 * len(steps))
         axes = figure.subplots()
         places = range(len(steps))
-        colours = [_BLUE if step.of in (None, steps[0].name) else _ORANGE for step in steps]
+        of_others = {"distinct": _ORANGE, "sent": _GREEN}
+        colours = [of_others.get(step.of or "", _BLUE) for step in steps]
         counts = [step.count for step in steps]
         axes.barh(places, counts, color=colours, height=0.72)
         axes.set_yticks(places, [step.name for step in steps])

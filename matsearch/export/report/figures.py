@@ -14,6 +14,8 @@ from matsearch.export.report.drift import drift_figure, drift_sentence
 from matsearch.export.report.elements import elements_figure, elements_of
 from matsearch.export.report.front_numbers import Fronts
 from matsearch.export.report.fronts import fronts_figure
+from matsearch.export.report.verification_figure import parity_figure
+from matsearch.export.report.verification_words import parity_sentence, parity_words
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,12 @@ def _shared_figures(report: CampaignReport) -> dict[str, Figure]:
         figures["fronts"] = Figure(fronts_figure(report.fronts, volumes, said), f"{words} {said}")
     if report.diagram is not None:
         figures["hull"] = Figure(hull_figure(report.diagram, said), f"{_diagram_words(report)} {said}")
+    verification = report.verification
+    if verification is not None and any(each.volume is not None for each in verification.sent):
+        against = parity_sentence(verification, said)
+        figures["verification"] = Figure(
+            parity_figure(verification.sent, against), f"{parity_words(verification)} {against}"
+        )
     return figures
 
 

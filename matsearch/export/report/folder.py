@@ -16,7 +16,7 @@ from matsearch.export.report.page import render_page
 from matsearch.export.writing import writing_to
 
 _OURS = re.compile(
-    r"crystal-\d{3,}-[A-Za-z0-9().]+\.png|(funnel|generations|operators|arms|elements|drift|fronts|hull)\.png"
+    r"crystal-\d{3,}-[A-Za-z0-9().]+\.png|(funnel|generations|operators|arms|elements|drift|fronts|hull|verification)\.png"
 )
 
 

@@ -19,6 +19,14 @@ from matsearch.export.report.crystals import drawn_cell, element_colours
 from matsearch.export.report.drift import drift_sentence
 from matsearch.export.report.figures import Figure
 from matsearch.export.report.fronts import fronts_words
+from matsearch.export.report.verification_words import (
+    APART,
+    PARITY_NOTE,
+    core_hours_words,
+    setting_words,
+    standing_counts,
+    standing_words,
+)
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -139,8 +147,18 @@ def _environment() -> "Environment":
         "cost": lambda value: NOTHING if value is None else f"{value:,.3g}",
         "counted": lambda value: NOTHING if value is None else f"{value:,}",
         "said": lambda value: NOTHING if value in (None, "") else value,
+        "share": lambda share: NOTHING if share is None else f"{rounded(share, 3):.1%}",
+        "setting": setting_words,
+        "standings": standing_counts,
+        "standing": standing_words,
+        "core_hours": core_hours_words,
     }
-    environment.globals |= {"nothing": NOTHING, "count_of": count_of}
+    environment.globals |= {
+        "nothing": NOTHING,
+        "count_of": count_of,
+        "dft_apart": APART,
+        "parity_note": PARITY_NOTE,
+    }
     return environment
 
 

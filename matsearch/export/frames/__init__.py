@@ -1,0 +1,1 @@
+"""Every ionic step of a campaign's calculations as training data for potentials."""

@@ -1,0 +1,1 @@
+"""GPAW as an independent judge. It runs in processes of its own: matsearch never imports it."""

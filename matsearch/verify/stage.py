@@ -1,0 +1,131 @@
+"""The verify stage: calculations to outcomes. Nothing that ended is computed twice, and no end stops the others."""
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+
+from matsearch.core.boundary import contained
+from matsearch.core.dft import DftOutcome, DftTask
+from matsearch.core.faults import boundary
+from matsearch.core.progress import report
+from matsearch.core.protocols import DftBackend, ResultCache
+from matsearch.core.verdict import MAX_TRANSIENT_RETRIES, FailureKind, Verdict
+
+STAGE = "verify"
+
+
+def carry_out(
+    tasks: Mapping[str, DftTask], backend: DftBackend, cache: ResultCache, owner: str
+) -> dict[str, DftOutcome]:
+    """Return the outcome of each task by the name given, computed one after another where the cache has none.
+
+    Calculations that ended for want of time or memory, or were killed, are tried again, at most
+    ``MAX_TRANSIENT_RETRIES`` times together with those of earlier runs; then they end as ``gave_up``.
+
+    Parameters
+    ----------
+    tasks : mapping of str to DftTask
+        Tasks with the same key are one calculation.
+    backend : DftBackend
+        Ready: whoever calls asks it first.
+    cache : ResultCache
+        Asked first; every result is committed to it as soon as it is there.
+    owner : str
+        The campaign, for counting the work begun.
+    """
+    by_key = {task.key: task for task in tasks.values()}
+    outcomes = known_outcomes(by_key, cache)
+    missing = [task for key, task in by_key.items() if key not in outcomes]
+    spent = 0.0
+    for task in missing:
+        outcome = _settled(task, backend, cache, owner)
+        outcomes[task.key] = outcome
+        spent += outcome.core_hours
+        report(
+            "verification-calculated",
+            label=task.label,
+            end="done" if outcome.verdict is None else outcome.verdict.kind.value,
+            detail="" if outcome.verdict is None else outcome.verdict.detail,
+            core_hours=outcome.core_hours,
+            core_hours_so_far=spent,
+            done=len(outcomes),
+            of=len(by_key),
+        )
+    return {name: outcomes[task.key] for name, task in tasks.items()}
+
+
+def known_outcomes(keys: Iterable[str], cache: ResultCache) -> dict[str, DftOutcome]:
+    """Return the outcomes that need no further work by key: what is kept, and what was given up."""
+    asked = list(dict.fromkeys(keys))
+    kept = cache.get_results(asked)
+    known = {key: DftOutcome.model_validate(document) for key, document in kept.items()}
+    counts = cache.transient_counts(key for key in asked if key not in known)
+    known |= {key: _gave_up(key, n) for key, n in counts.items() if n > MAX_TRANSIENT_RETRIES}
+    return {key: known[key] for key in asked if key in known}
+
+
+def commit(outcome: DftOutcome, cache: ResultCache, owner: str, task: DftTask | None = None) -> DftOutcome:
+    """Keep an outcome, and return it as it is kept.
+
+    A transient end and a bug are counted and not kept: a bug must not be remembered as a property of the crystal.
+
+    Parameters
+    ----------
+    task : DftTask, optional
+        What was asked: an answer to something else is kept as a ``wrong_document`` of this task.
+    """
+    outcome = outcome if task is None else checked(outcome, task)
+    if outcome.verdict is not None and _passing(outcome.verdict):
+        cache.put_transient(outcome.key, outcome.verdict, owner)
+    elif not cache.put_result(outcome.key, outcome.document(), owner):
+        # somebody else was faster: the first answer is everybody's
+        return known_outcomes([outcome.key], cache).get(outcome.key, outcome)
+    return outcome
+
+
+def checked(outcome: DftOutcome, task: DftTask) -> DftOutcome:
+    """Return the outcome if it answers the task, else one that says why it does not."""
+    calculation = outcome.calculation
+    asked = task.structure.composition
+    why = ""
+    if outcome.key != task.key:
+        why = f"the outcome of task {outcome.key[:16]} was returned for task {task.key[:16]}"
+    elif (calculation is None) == (outcome.verdict is None):
+        why = "an outcome is a calculation or a verdict, this is both or neither"
+    elif calculation is not None and calculation.structure.composition != asked:
+        why = f"a calculation of {calculation.structure.composition.formula} was returned for {asked.formula}"
+    elif calculation is not None and calculation.settings.key != task.settings.key:
+        why = "the calculation was made with other settings than the task asks for"
+    return outcome if not why else _failed(task.key, FailureKind.WRONG_DOCUMENT, why, outcome.core_hours)
+
+
+def _settled(task: DftTask, backend: DftBackend, cache: ResultCache, owner: str) -> DftOutcome:
+    """Carry a task out until its end will stay, or there is no try left."""
+    while True:
+        cache.begin(task.key, owner)
+        report("verification-begun", code=backend.name, label=task.label)
+        boundary("dft-begun")
+        made = contained(STAGE, partial(backend.run, task))
+        outcome = DftOutcome(key=task.key, verdict=made) if isinstance(made, Verdict) else made
+        boundary("dft-ended")
+        outcome = commit(outcome, cache, owner, task)
+        boundary("dft-committed")
+        if outcome.verdict is None or not outcome.verdict.transient:
+            return outcome
+        n = cache.transient_counts([task.key]).get(task.key, 0)
+        if n > MAX_TRANSIENT_RETRIES:
+            return _gave_up(task.key, n, outcome)
+
+
+def _passing(verdict: Verdict) -> bool:
+    return verdict.transient or verdict.kind is FailureKind.INTERNAL_ERROR
+
+
+def _gave_up(key: str, n: int, last: DftOutcome | None = None) -> DftOutcome:
+    detail = f"ended {n} times in a time-out, for lack of memory or in a killed process"
+    if last is None or last.verdict is None:
+        return _failed(key, FailureKind.GAVE_UP, detail)
+    return _failed(key, FailureKind.GAVE_UP, f"{detail}; last: {last.verdict.detail}", last.core_hours)
+
+
+def _failed(key: str, kind: FailureKind, detail: str, core_hours: float = 0.0) -> DftOutcome:
+    return DftOutcome(key=key, verdict=Verdict(kind=kind, stage=STAGE, detail=detail), core_hours=core_hours)

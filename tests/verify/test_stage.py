@@ -1,0 +1,179 @@
+import logging
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from matsearch.core.progress import LOGGER_NAME
+from matsearch.core.verdict import MAX_TRANSIENT_RETRIES, FailureKind
+from matsearch.store import open_repository
+from matsearch.verify.stage import carry_out, checked, commit, known_outcomes
+from tests.verify.tasks import ScriptedBackend, task_of, toy_backend
+
+TRIES = MAX_TRANSIENT_RETRIES + 1
+
+
+@pytest.fixture
+def cache(tmp_path):
+    with_results = open_repository(f"sqlite:///{tmp_path}/results.sqlite")
+    yield with_results
+    with_results.close()
+
+
+@pytest.fixture
+def task(rock_salt):
+    return task_of(rock_salt, toy_backend().settings)
+
+
+@pytest.fixture
+def other(titanium_carbide):
+    return task_of(titanium_carbide, toy_backend().settings)
+
+
+def test_each_distinct_key_is_computed_once_and_kept(cache, task, other):
+    backend = ScriptedBackend()
+    outcomes = carry_out({"one": task, "two": other, "again": task}, backend, cache, "c")
+    assert list(outcomes) == ["one", "two", "again"]
+    assert backend.keys == [task.key, other.key]
+    assert outcomes["one"] == outcomes["again"]
+    later = ScriptedBackend()
+    kept = carry_out({"x": other, "y": task}, later, cache, "another campaign")
+    assert later.keys == []
+    assert kept["y"].document() == outcomes["one"].document()
+    assert cache.work_summary("c").finished == 2
+
+
+def test_nothing_asked_is_nothing_done(cache):
+    assert carry_out({}, ScriptedBackend(), cache, "c") == {}
+
+
+@pytest.mark.parametrize("kind", ["time_out", "out_of_memory", "worker_died"])
+def test_transient_ends_are_tried_again(cache, task, kind):
+    backend = ScriptedBackend(kind, kind)
+    outcome = carry_out({"one": task}, backend, cache, "c")["one"]
+    assert len(backend.keys) == 3
+    assert outcome.calculation is not None
+
+
+def test_it_gives_up_after_the_retries_and_says_so_ever_after(cache, task, other):
+    backend = ScriptedBackend(*["worker_died"] * TRIES)
+    outcomes = carry_out({"one": task, "two": other}, backend, cache, "c")
+    assert outcomes["one"].verdict.kind is FailureKind.GAVE_UP
+    assert "scripted" in outcomes["one"].verdict.detail
+    assert outcomes["two"].calculation is not None
+    assert backend.keys == [task.key] * TRIES + [other.key]
+    assert cache.get_results([task.key]) == {}
+    later = ScriptedBackend()
+    assert carry_out({"one": task}, later, cache, "c")["one"].verdict.kind is FailureKind.GAVE_UP
+    assert later.keys == []
+    assert known_outcomes([task.key], cache)[task.key].verdict.kind is FailureKind.GAVE_UP
+
+
+def test_earlier_runs_count(cache, task):
+    once = ScriptedBackend("time_out")
+    commit(once.run(task), cache, "c", task)
+    assert known_outcomes([task.key], cache) == {}
+    backend = ScriptedBackend(*["time_out"] * TRIES)
+    carry_out({"one": task}, backend, cache, "c")
+    assert len(backend.keys) == MAX_TRANSIENT_RETRIES
+
+
+@pytest.mark.parametrize("kind", ["not_converged", "scf_not_converged", "calculation_failed", "dft_refused"])
+def test_terminal_ends_are_kept(cache, task, kind):
+    backend = ScriptedBackend(kind)
+    assert carry_out({"one": task}, backend, cache, "c")["one"].verdict.kind == kind
+    again = carry_out({"one": task}, backend, cache, "c")["one"]
+    assert again.verdict.kind == kind
+    assert again.core_hours == 0.5
+    assert len(backend.keys) == 1
+
+
+def test_a_bug_is_not_remembered_and_stops_nothing(cache, task, other, monkeypatch):
+    class Broken(ScriptedBackend):
+        def run(self, asked):
+            if asked.key == task.key:
+                raise ZeroDivisionError("a bug")
+            return super().run(asked)
+
+    monkeypatch.delenv("MATSEARCH_RERAISE")
+    outcomes = carry_out({"one": task, "two": other}, Broken(), cache, "c")
+    assert outcomes["one"].verdict.kind is FailureKind.INTERNAL_ERROR
+    assert "a bug" in outcomes["one"].verdict.traceback
+    assert outcomes["two"].calculation is not None
+    assert known_outcomes([task.key], cache) == {}
+    assert carry_out({"one": task}, ScriptedBackend(), cache, "c")["one"].calculation is not None
+
+
+def test_another_crystals_answer_is_refused(cache, task, other):
+    answer = toy_backend().run(other)
+    wrong = {
+        "returned for task": answer,
+        "Ti1 C1 was returned for Na1 Cl1": answer.evolve(key=task.key),
+        "both or neither": answer.evolve(key=task.key, calculation=None),
+        "other settings": toy_backend()
+        .run(task)
+        .evolve(calculation=_with_other_settings(toy_backend().run(task).calculation)),
+    }
+    for why, outcome in wrong.items():
+        refused = checked(outcome, task)
+        assert (refused.key, refused.calculation) == (task.key, None)
+        assert refused.verdict.kind is FailureKind.WRONG_DOCUMENT
+        assert why in refused.verdict.detail
+    assert checked(answer, other) is answer
+    assert commit(answer.evolve(key=task.key), cache, "c", task).calculation is None
+    assert known_outcomes([task.key], cache)[task.key].verdict.kind is FailureKind.WRONG_DOCUMENT
+
+
+def _with_other_settings(calculation):
+    return calculation.evolve(settings=calculation.settings.evolve(functional="another"))
+
+
+def test_the_first_answer_stays(cache, task):
+    outcome = toy_backend().run(task)
+    commit(outcome, cache, "c", task)
+    late = commit(outcome.evolve(core_hours=99.0), cache, "other", task)
+    assert late.core_hours == outcome.core_hours
+
+
+def test_progress_is_told(cache, task, other, caplog):
+    caplog.set_level(logging.INFO, logger=LOGGER_NAME)
+    carry_out({"one": task, "two": other}, ScriptedBackend("calculation_failed"), cache, "c")
+    ended = [r.fields for r in caplog.records if r.event == "verification-calculated"]
+    assert [e["label"] for e in ended] == ["NaCl", "TiC"]
+    assert [e["end"] for e in ended] == ["calculation_failed", "done"]
+    assert [(e["done"], e["of"]) for e in ended] == [(1, 2), (2, 2)]
+    assert ended[1]["core_hours_so_far"] > 0.5
+    assert sum(r.event == "verification-begun" for r in caplog.records) == 2
+
+
+KILLED = """
+import sys
+from matsearch.store import open_repository
+from matsearch.testing.samples import sample_structure
+from matsearch.verify.stage import carry_out
+from tests.verify.tasks import task_of, toy_backend
+
+backend = toy_backend()
+crystals = {"one": sample_structure(), "two": sample_structure("Ti", "C", 4.33)}
+tasks = {name: task_of(crystal, backend.settings) for name, crystal in crystals.items()}
+carry_out(tasks, backend, open_repository(sys.argv[1]), "c")
+"""
+
+
+def test_a_kill_loses_the_calculation_in_flight_alone(tmp_path, task, other):
+    store = f"sqlite:///{tmp_path}/killed.sqlite"
+    ended = subprocess.run(
+        [sys.executable, "-c", KILLED, store],
+        env={**os.environ, "MATSEARCH_KILL_AT": "dft-ended#2"},
+        cwd=Path(__file__).parents[2],
+        check=False,
+    )
+    assert ended.returncode == -signal.SIGKILL
+    backend, repository = ScriptedBackend(), open_repository(store)
+    outcomes = carry_out({"one": task, "two": other}, backend, repository, "c")
+    repository.close()
+    assert backend.keys == [other.key]
+    assert all(outcome.calculation is not None for outcome in outcomes.values())
