@@ -39,6 +39,9 @@ PRELOADED = (
     "matsearch.cli.prompts",
     "matsearch.cli.prompt_trials",
     "moocore",
+    "matsearch.cli.verify",
+    "matsearch.cli.verify_inputs",
+    "matsearch.cli.frames",
 )
 
 

@@ -25,7 +25,12 @@ def make_paths_absolute(data: dict[str, Any]) -> None:
     _change(data.get("reference"), "source", names_entries_file)
     _change(data.get("seeds"), "source", lambda source: source not in BUILT_IN)
     others = data.get("opinions")
-    for section in (data.get("potential"), *(others if isinstance(others, list | tuple) else ())):
+    verify = data.get("verify")
+    verify = verify if isinstance(verify, dict) else {}
+    _change(verify.get("run"), "folder", bool)
+    _change(verify.get("run"), "python", lambda python: "/" in python)
+    potentials = (data.get("potential"), verify.get("potential"))
+    for section in (*potentials, *(others if isinstance(others, list | tuple) else ())):
         for key in ("weights", "python"):
             _change(section, key, bool)
     propose = data.get("propose")

@@ -21,9 +21,10 @@ class PromotionSection(Section):
         float, Field(description="eV/atom above the hull, exclusive: what is to be confirmed.")
     ] = 0.1
     sample: Annotated[
-        Literal["best", "stratified"],
+        Literal["best", "stratified", "all"],
         Field(
-            description="The most promising; or at random from each stratum, from which the rate of all can be estimated."
+            description="The most promising; or at random from each stratum, from which the rate of all can be estimated; "
+            "or everybody, however many, known, flagged and far above the hull too."
         ),
     ] = "best"
     strata: Annotated[

@@ -67,7 +67,7 @@ def screen_batch(
         job's folder, which the advance commits.
     """
     candidates = [Candidate.model_validate(document) for document in batch]
-    cache, journal = _cache(store, create=False)
+    cache, journal = cache_of(store, create=False)
     return _screened(candidates, parse_config(config), cache, owner, journal)
 
 
@@ -89,7 +89,7 @@ def screen_structures(
     if not structures:
         return ScreenDocument(candidates=[], n_alive=0, best_energy_above_hull=None, journal=None)
     config, candidates = given_batch(structures, sections)
-    cache, journal = _cache(store, create=True)
+    cache, journal = cache_of(store, create=True)
     return _screened(candidates, config, cache, config.name, journal)
 
 
@@ -192,7 +192,7 @@ def _screened(
     )
 
 
-def _cache(store: str | None, *, create: bool) -> tuple[ResultCache, str | None]:
+def cache_of(store: str | None, *, create: bool) -> tuple[ResultCache, str | None]:
     """Return the repository as cache, or a journal in the job's folder and where that is."""
     if store is not None:
         try:

@@ -54,8 +54,8 @@ def run_campaign(config: SearchConfig, store: str, jobstore: JobStore | None = N
             generation=record.state.generation,
             store=shown_uri(store),
         )
-        with _leased(repository, record.campaign_id):
-            _loop(config, store, jobstore or _default_jobstore(), record, repository)
+        with leased(repository, record.campaign_id):
+            _loop(config, store, jobstore or default_jobstore(), record, repository)
         finished = repository.get_campaign(record.campaign_id)
     finally:
         close_engines()
@@ -98,14 +98,16 @@ def jobflow_config() -> Path | None:
     return path if path.is_file() else None
 
 
-def _default_jobstore() -> JobStore:
+def default_jobstore() -> JobStore:
+    """Return the user's own job store where jobflow is configured, else one in memory."""
     if jobflow_config() is not None:
         return SETTINGS.JOB_STORE
     return JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
 
 
 @contextmanager
-def _leased(repository: Repository, campaign_id: str) -> Iterator[None]:
+def leased(repository: Repository, campaign_id: str) -> Iterator[None]:
+    """Hold a campaign's lease, and renew it, while the block runs."""
     owner = lease_owner()
     repository.acquire(campaign_id, owner)
     boundary("leased")

@@ -15,7 +15,7 @@ from matsearch.core.verification import VerificationPlan
 from matsearch.core.verify_section import VerifySection
 from matsearch.graph.backends import calculation_folder, settings_of
 from matsearch.graph.calculations import calculation_of, outcome_of
-from matsearch.graph.jobs import _cache
+from matsearch.graph.jobs import cache_of
 from matsearch.graph.verify_documents import CalculationDocument, VerificationDocument
 from matsearch.pipeline.rounds import plans_of
 from matsearch.pipeline.verification import conclude, plan_round, tasks_of
@@ -77,7 +77,7 @@ def record_calculation(
     """
     asked = DftTask.model_validate(task)
     outcome = outcome_of(document, asked, VerifySection.model_validate(verify))
-    cache, journal = _cache(store, create=False)
+    cache, journal = cache_of(store, create=False)
     try:
         outcome = commit(outcome, cache, owner, asked)
     finally:

@@ -15,7 +15,7 @@ from matsearch.core.verdict import FailureKind
 from matsearch.core.verification import VerificationPlan
 from matsearch.graph.backends import calculation_folder
 from matsearch.graph.calculations import FlowBackend
-from matsearch.graph.local import _default_jobstore, _leased
+from matsearch.graph.local import default_jobstore, leased
 from matsearch.graph.verify_jobs import owner_of, stored_campaign
 from matsearch.pipeline.campaign import open_campaign
 from matsearch.pipeline.given_campaign import given_campaign
@@ -60,13 +60,13 @@ def run_verification(
     _require_kept(store)
     section = config.verify
     backend = backend or FlowBackend(
-        section, calculation_folder(section, store), jobstore or _default_jobstore()
+        section, calculation_folder(section, store), jobstore or default_jobstore()
     )
     backend.require_ready()
     repository = open_repository(store, create=False)
     try:
         record = stored_campaign(repository, campaign_id)
-        with _leased(repository, campaign_id):
+        with leased(repository, campaign_id):
             return _round(record, config, repository, backend)
     finally:
         repository.close()
@@ -93,7 +93,7 @@ def screen_given(
     repository = open_repository(store)
     try:
         identity = open_campaign(config, repository).campaign_id
-        with _leased(repository, identity):
+        with leased(repository, identity):
             return given_campaign(crystals, config, repository)
     finally:
         close_engines()

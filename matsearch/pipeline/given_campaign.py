@@ -33,8 +33,8 @@ def given_config(
 
     Its name ends with a content key of the crystals, so that the same files go on with the same campaign and others
     never meet it. They are relaxed to their ends, whatever their energy, and all of them are sent: as survivors where
-    they are predicted to be under the threshold, as controls where they are not, flagged ones too. What ``verify`` or
-    ``like`` say of that goes first.
+    they are predicted to be under the threshold, as controls where they are not, known and flagged ones too. What
+    ``verify`` or ``like`` say of that goes first.
 
     Parameters
     ----------
@@ -50,8 +50,7 @@ def given_config(
     structures = [structure for _, structure in crystals]
     document = like.model_dump(mode="json", include=_SECTIONS, exclude_unset=True) if like else {}
     section = dict(verify if verify is not None else document.get("verify", {}))
-    everybody = {"survivors": len(structures), "controls": len(structures), "flagged": True}
-    section["promotion"] = everybody | dict(section.get("promotion", {}))
+    section["promotion"] = {"sample": "all"} | dict(section.get("promotion", {}))
     config, _ = given_batch(
         structures,
         document

@@ -73,7 +73,9 @@ def option_of(
         candidate_id=candidate.candidate_id,
         structure=structure,
         role=CONTROL if stratum == control_stratum(rule) else SURVIVOR,
-        stratum=control_stratum(rule) + 1 if earns_no_reward(candidate.flags) else stratum,
+        stratum=control_stratum(rule) + 1
+        if earns_no_reward(candidate.flags) and rule.sample != "all"
+        else stratum,
         energy_above_hull=placement.energy_above_hull,
         probability=probability_below(placement, rule),
         core_hours=core_hours,
@@ -97,11 +99,12 @@ def _unfit(candidate: Candidate, energy_above_hull: float, rule: PromotionSectio
     """Return why a scored candidate is not sent, in this order; empty if nothing stands against it."""
     is_control = energy_above_hull >= rule.threshold
     is_flagged = earns_no_reward(candidate.flags)
+    is_anybody = rule.sample == "all"
     reasons = {
         "duplicate": candidate.duplicate_of is not None,
         "sent before": candidate.verification is not None,
-        "known phase": candidate.match is not None and candidate.match.kind == "structure",
-        "flagged": is_flagged and (is_control or not rule.flagged),
-        "far above the hull": energy_above_hull >= rule.threshold + CONTROL_SPAN,
+        "known phase": not is_anybody and candidate.match is not None and candidate.match.kind == "structure",
+        "flagged": not is_anybody and is_flagged and (is_control or not rule.flagged),
+        "far above the hull": not is_anybody and energy_above_hull >= rule.threshold + CONTROL_SPAN,
     }
     return next((reason for reason, holds in reasons.items() if holds), "")

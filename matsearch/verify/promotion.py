@@ -55,7 +55,8 @@ def promote(
     within the Pareto fronts (:func:`most_promising`), and controls evenly over their range (:func:`evenly_spread`).
     ``stratified`` draws at random inside each stratum, the controls' too (:func:`draw`), so that a rate among all can be
     estimated from those sent. Controls are chosen first, with the share of the budget that is their share of the places;
-    what they leave is the survivors'.
+    what they leave is the survivors'. ``all`` sends everybody that has a place and was not sent before, the lowest first,
+    as far as the budget reaches.
 
     Parameters
     ----------
@@ -105,6 +106,10 @@ def _choose(
     share = budget * rule.controls / (rule.survivors + rule.controls) if rule.controls else 0.0
     split = control_stratum(rule)
     believed, control, flagged = strata[:split], strata[split], strata[split + 1 :]
+    if rule.sample == "all":
+        everybody = list(chain(*believed))
+        survivors = most_promising(everybody, len(everybody), budget, 0.0, distance)
+        return survivors, most_promising(control, len(control), budget - survivors.core_hours, 0.0, distance)
     if rule.sample == "stratified":
         controls = draw([control], rule.controls, share, seed)
         budget -= controls.core_hours

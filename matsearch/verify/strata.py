@@ -32,7 +32,8 @@ def make_strata(
     populations, sent : sequence of int
         One a stratum: those that could be chosen, and those that were.
     """
-    limits = [None, *rule.strata, rule.threshold, rule.threshold + CONTROL_SPAN]
+    highest = None if rule.sample == "all" else rule.threshold + CONTROL_SPAN
+    limits = [None, *rule.strata, rule.threshold, highest]
     pairs = list(pairwise(limits))
     if rule.flagged:
         pairs.append((None, rule.threshold))
