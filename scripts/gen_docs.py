@@ -52,7 +52,8 @@ def _parts(title: str, about: str, section: Schema, schema: Schema) -> list[str]
     keys = {key: item for key, item in section["properties"].items() if key not in inner}
     parts = [f"\n### {title}\n", f"{about.strip()}\n", _table(keys, section.get("required", []))]
     for key, found in inner.items():
-        parts += _parts(f"{title}.{key}", found["description"], found, schema)
+        about = f"{found['description'].strip()} {section['properties'][key].get('description', '')}"
+        parts += _parts(f"{title}.{key}", about, found, schema)
     return parts
 
 
@@ -84,7 +85,8 @@ def _values(item: Schema) -> str:
     if item.get("type") == "array":
         return f"list of {_values(item['items'])}"
     if item.get("type") == "object":
-        return f"{_values(item.get('propertyNames', {'type': 'string'}))}: {_values(item['additionalProperties'])}"
+        names, values = item.get("propertyNames", {"type": "string"}), item["additionalProperties"]
+        return f"{_values(names)}: {_values(values if isinstance(values, dict) else {})}"
     kind = _cell(item.get("type", "any"))
     bounds = ", ".join(_bounds(item))
     return f"{kind} {bounds}" if bounds else kind

@@ -48,6 +48,25 @@ def test_data() -> Path:
     return Path(folder)
 
 
+@pytest.fixture(scope="session")
+def mongod():
+    """URI of a real server, without a database; one a test process."""
+    from matsearch.testing.mongo import NO_MONGOD, find_mongod, running_mongod
+
+    if find_mongod() is None:
+        pytest.skip(NO_MONGOD)
+    with running_mongod() as uri:
+        yield uri
+
+
+@pytest.fixture(scope="session")
+def toy_search(tmp_path_factory):
+    """A finished search with the toy potential, to be verified: copy its store."""
+    from tests.verifying import finished_search
+
+    return finished_search(tmp_path_factory.mktemp("searched"))
+
+
 @pytest.fixture
 def rock_salt() -> Structure:
     """Primitive NaCl."""

@@ -39,6 +39,8 @@ PRELOADED = (
     "matsearch.cli.prompts",
     "matsearch.cli.prompt_trials",
     "moocore",
+    "jobflow.utils.graph",
+    "atomate2.vasp.flows.mp",
     "matsearch.cli.verify",
     "matsearch.cli.verify_inputs",
     "matsearch.cli.frames",

@@ -6,6 +6,7 @@ from typing import Any
 
 import typer
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from matsearch.core.rounding import rounded
@@ -32,6 +33,7 @@ _COLUMNS = {
     "candidate_id": ("id", "left"),
 }
 
+_WIDEST = 10_000
 _ENERGIES = ("energy_above_hull", "energy_above_own_hull", "dft_energy_above_hull")
 
 
@@ -76,7 +78,14 @@ def print_ranked(rows: Sequence[Mapping[str, Any]]) -> None:
         energies = {key: _signed(row[key]) for key in _ENERGIES if row.get(key) is not None}
         cells = {**row, **energies, "note": _note(row)}
         table.add_row(*(_text(cells[key]) for key in shown))
-    Console(width=None if Console().is_terminal else 200, highlight=False).print(table)
+    print_table(table)
+
+
+def print_table(table: Table) -> None:
+    """Print a table as wide as it is: a narrow terminal breaks its lines, and no cell is cut."""
+    wide = Console(width=_WIDEST, highlight=False)
+    width = Measurement.get(wide, wide.options, table).maximum
+    Console(width=max(width, 1), highlight=False).print(table, soft_wrap=True)
 
 
 def print_counts(title: str, counts: Mapping[str, Any]) -> None:

@@ -26,7 +26,7 @@ def export_frames(campaign: str | None, to: Path, form: str, store: str | None, 
         sources = frame_sources(repository, campaign_id)
     if not sources:
         raise InputError(
-            f"campaign {campaign_id} has no calculation that ended well",
+            f"campaign {campaign_id} has no calculation with an ionic step",
             f"run `matsearch verify {campaign_id}` first",
         )
     index = write_frames(sources, to, formats)
@@ -41,7 +41,7 @@ def export_frames(campaign: str | None, to: Path, form: str, store: str | None, 
 
 
 def frame_sources(repository: Repository, campaign_id: str) -> list[FrameSource]:
-    """Return the calculations of a campaign that ended well, with what each was computed for."""
+    """Return the calculations of a campaign that made ionic steps, with what each was computed for."""
     names: dict[str, set[str]] = {}
     for plan in plans_of(repository, campaign_id):
         candidates = {promoted.candidate_id for promoted in plan.promoted}
@@ -50,8 +50,8 @@ def frame_sources(repository: Repository, campaign_id: str) -> list[FrameSource]
             names.setdefault(task.key, set()).add(f"{kind}:{name}")
     return [
         FrameSource(
-            key=key, names=tuple(sorted(names.get(key, {f"task:{key[:16]}"}))), calculation=calculation
+            key=key, names=tuple(sorted(names[key])), steps=steps, converged=outcome.calculation is not None
         )
         for key, outcome in sorted(calculations_of(repository, campaign_id).items())
-        if (calculation := outcome.calculation) is not None
+        if (steps := outcome.calculation.steps if outcome.calculation else outcome.unfinished) is not None
     ]

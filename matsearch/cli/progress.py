@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from matsearch.core.progress import LOGGER_NAME
-from matsearch.core.rounding import rounded
+from matsearch.core.rounding import figures, rounded
+from matsearch.core.text import one_line
 
 
 class JsonLines(logging.Handler):
@@ -119,9 +120,10 @@ def _round_line(fields: dict[str, Any]) -> str:
     return (
         f"round {fields['round']} of {fields['campaign_id']}: {fields['candidates']} candidates and "
         f"{fields['phases']} phases by {fields['code']}, {fields['known']} of {fields['calculations']} calculations "
-        f"are there; {fields['predicted_core_hours']:.2g} core-hours predicted"
+        f"are there; {figures(fields['predicted_core_hours'])} core-hours predicted"
     )
 
 
 def _calculation_line(fields: dict[str, Any]) -> str:
-    return f"{fields['label']}: {fields['end']}, {fields['core_hours']:.2g} core-hours"
+    why = f" ({one_line(fields['detail'])})" if fields["detail"] else ""
+    return f"{fields['label']}: {fields['end'].replace('_', ' ')}{why}, {figures(fields['core_hours'])} core-hours"

@@ -11,6 +11,7 @@ from matsearch.cli.verify import verify_record
 from matsearch.core.calls import Usage
 from matsearch.core.campaign import CampaignRecord
 from matsearch.core.config import SearchConfig
+from matsearch.core.errors import NobodyToSendError
 from matsearch.core.settings import Settings
 from matsearch.graph.api import resolve_config
 from matsearch.graph.backends import require_ready
@@ -62,14 +63,20 @@ def run_search(
     if record.state.stopped:
         print_line(f"Stopped at generation {record.state.generation}: {record.state.stopped}.")
     if verify:
-        verify_record(record, search, uri, as_json=False)
-        return
+        try:
+            verify_record(record, search, uri, as_json=False)
+            return
+        except NobodyToSendError as error:
+            print_line(f"Nothing was verified: {error.message}; {error.remedy}.")
     _print_next(result, uri)
 
 
 def _verified(record: CampaignRecord, search: SearchConfig, uri: str) -> dict[str, Any]:
-    """Return what DFT said, and the funnel with its last bars."""
-    document = verify_record(record, search, uri, as_json=True) or {}
+    """Return what DFT said, and the funnel with its last bars; why nothing, where the search found nobody to send."""
+    try:
+        document = verify_record(record, search, uri, as_json=True) or {}
+    except NobodyToSendError as error:
+        return {"verification": None, "not_verified": f"{error.message}; {error.remedy}"}
     return {key: document[key] for key in ("funnel", "verification")}
 
 

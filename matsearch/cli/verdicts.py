@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from matsearch.cli.console import print_line
+from matsearch.core.rounding import figures
 from matsearch.core.verified import Standing, Verified
 
 
@@ -24,7 +25,7 @@ def print_verified(verified: Verified, codes: Mapping[str, str]) -> None:
     if verified.formation_energy_per_atom is not None:
         print_line(f"    formation {verified.formation_energy_per_atom:+.4f} eV/atom")
     if verified.core_hours:
-        print_line(f"    cost      {verified.core_hours:.2g} core-hours")
+        print_line(f"    cost      {figures(verified.core_hours)} core-hours")
 
 
 def _said(verified: Verified, code: str) -> str:

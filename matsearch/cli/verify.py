@@ -14,7 +14,7 @@ from matsearch.cli.verify_views import (
     plan_document,
     print_next,
     print_plan,
-    print_verified,
+    print_verification,
     report_of,
     verified_document,
 )
@@ -88,7 +88,7 @@ def verify_record(
         raise nobody_to_send(record, search)
     if as_json:
         return verified_document(result, said, uri)
-    print_verified(result, said)
+    print_verification(result, said)
     print_next(result, said, uri)
     return None
 

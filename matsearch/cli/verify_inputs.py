@@ -2,6 +2,7 @@
 
 import json
 import re
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ from matsearch.core.errors import InputError
 from matsearch.core.protocols import Repository
 from matsearch.core.text import counted
 from matsearch.core.verification import VerificationPlan
-from matsearch.core.writing import write_whole
 from matsearch.graph.vasp import write_inputs
 from matsearch.pipeline.verification import tasks_of
 
@@ -32,34 +32,48 @@ def write_inputs_of(
     Raises
     ------
     InputError
-        If the folder cannot be written.
+        If the folder cannot be written, or holds something: calculations of another round would be run with these.
     """
-    folder = folder.expanduser()
-    roles = {p.candidate_id: p.role for p in plan.promoted}
-    lines: dict[str, dict[str, Any]] = {}
+    folder = folder.expanduser().absolute()
     try:
-        for name, task in tasks_of(plan, repository).items():
-            own = folder / _folder_name(name, task)
-            own.mkdir(parents=True, exist_ok=True)
-            steps = write_inputs(task, search.verify.vasp, own)
-            lines[own.name] = {
-                "of": name,
-                "role": roles.get(name, "phase"),
-                "formula": task.structure.composition.reduced_formula,
-                "key": task.key,
-                "steps": [str(step.relative_to(own)) for step in steps],
+        if folder.exists() and any(folder.iterdir()):
+            raise InputError(f"{folder} is not empty", "choose another folder for --dry-run")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # all of them or none
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as part:
+            whole = Path(part) / folder.name
+            whole.mkdir()
+            index = {
+                "campaign_id": plan.campaign_id,
+                "folder": str(folder),
+                "settings": plan.settings.document(),
+                "calculations": _write_calculations(plan, search, repository, whole),
+                "without_structure": [p.phase_id for p in plan.phases if p.structure is None],
             }
-        index = {
-            "campaign_id": plan.campaign_id,
-            "folder": str(folder),
-            "settings": plan.settings.document(),
-            "calculations": lines,
-            "without_structure": [p.phase_id for p in plan.phases if p.structure is None],
-        }
-        write_whole(folder / INDEX, json.dumps(index, indent=2).encode())
+            (whole / INDEX).write_text(json.dumps(index, indent=2))
+            whole.replace(folder)
     except OSError as error:
         raise InputError(f"cannot write {folder}: {error.strerror}", "choose another folder") from error
     return index
+
+
+def _write_calculations(
+    plan: VerificationPlan, search: SearchConfig, repository: Repository, folder: Path
+) -> dict[str, dict[str, Any]]:
+    roles = {p.candidate_id: p.role for p in plan.promoted}
+    lines = {}
+    for name, task in tasks_of(plan, repository).items():
+        own = folder / _folder_name(name, task)
+        own.mkdir()
+        steps = write_inputs(task, search.verify.vasp, own)
+        lines[own.name] = {
+            "of": name,
+            "role": roles.get(name, "phase"),
+            "formula": task.structure.composition.reduced_formula,
+            "key": task.key,
+            "steps": [str(step.relative_to(own)) for step in steps],
+        }
+    return lines
 
 
 def print_inputs(index: dict[str, Any]) -> None:

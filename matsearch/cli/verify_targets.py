@@ -17,6 +17,7 @@ from matsearch.graph.api import resolve_config, verification_config
 from matsearch.pipeline.given_campaign import given_config
 
 _SECTION = "verify"
+_COUNTS = ("verify.promotion.survivors", "verify.promotion.controls")
 
 
 def names_files(targets: Sequence[str], store: str | None) -> bool:
@@ -78,7 +79,14 @@ def file_target(
     else:
         # the elements come from the crystals
         like = parse_config(with_overrides({"name": "given", "system": {"elements": ["H"]}}, overrides))
-    return crystals, given_config(crystals, name, like)
+    search = given_config(crystals, name, like)
+    counts = [key for key in _COUNTS if key in overrides]
+    if counts and search.verify.promotion.sample == "all":
+        raise ConfigError(
+            f"{counts[0]}: all crystals of files are sent, however many",
+            "leave it out, or choose among them with --set verify.promotion.sample=best",
+        )
+    return crystals, search
 
 
 def asked_overrides(

@@ -4,25 +4,26 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from matsearch.cli.console import print_line
+from matsearch.cli.console import print_line, print_table
+from matsearch.core.agreement import Rate
 from matsearch.core.config import SearchConfig
 from matsearch.core.protocols import Repository
-from matsearch.core.rounding import rounded
+from matsearch.core.rounding import figures, rounded
 from matsearch.core.settings import Settings
 from matsearch.core.text import counted
 from matsearch.core.verification import VerificationPlan
-from matsearch.export.report.verification_numbers import RateLine, SentCrystal, VerificationReport
+from matsearch.core.verified import CONTROL, SURVIVOR
+from matsearch.export.report.stand_in import stand_in_words
+from matsearch.export.report.verification_numbers import SentCrystal, VerificationReport
 from matsearch.export.report.verification_words import APART, core_hours_words, rule_words, standing_counts
 from matsearch.pipeline.result import SearchResult
 from matsearch.pipeline.rounds import calculations_of, plans_of
 from matsearch.pipeline.verification_report import verification_report
 from matsearch.store import shown_uri
 
-_ROLES = ("survivor", "control")
 _SENT_COLUMNS = (
     "#",
     "formula",
@@ -46,12 +47,12 @@ def report_of(repository: Repository, result: SearchResult) -> VerificationRepor
     )
 
 
-def print_verified(result: SearchResult, said: VerificationReport) -> None:
+def print_verification(result: SearchResult, said: VerificationReport) -> None:
     """Print the table of what was sent, rates with their denominators, the funnel's last bars and the cost."""
     _print_table(_SENT_COLUMNS, [_sent_row(i, sent) for i, sent in enumerate(said.sent, start=1)])
     for (standing, reason), formulas in _reasons(said.sent).items():
         print_line(f"  {standing}: {reason} ({', '.join(formulas)})")
-    for role in _ROLES:
+    for role in (SURVIVOR, CONTROL):
         if any(sent.role == role for sent in said.sent):
             print_line(standing_counts(said.sent, role).capitalize() + ".")
     funnel = result.funnel
@@ -65,6 +66,8 @@ def print_verified(result: SearchResult, said: VerificationReport) -> None:
     if said.beside:
         print_line(said.beside)
     print_line(core_hours_words(said))
+    if stand_in := stand_in_words(said.rounds):
+        print_line(stand_in)
     print_line(APART)
 
 
@@ -90,7 +93,7 @@ def print_plan(plan: VerificationPlan, formulas: dict[str, str], config: SearchC
             p.role,
             f"{rounded(p.energy_above_hull):+.3f}",
             f"{p.probability:.2f}",
-            f"{p.core_hours:.2g}",
+            figures(p.core_hours),
             p.candidate_id,
         )
         for p in plan.promoted
@@ -102,7 +105,7 @@ def print_plan(plan: VerificationPlan, formulas: dict[str, str], config: SearchC
         print_line(f"{counted(len(plan.phases), 'reference phase')} to compute alike: {names}")
     if plan.left_out:
         print_line("Left out: " + ", ".join(f"{n} {reason}" for reason, n in plan.left_out.items()))
-    print_line(f"{plan.predicted_core_hours:.2g} core-hours predicted for what is not computed yet.")
+    print_line(f"{figures(plan.predicted_core_hours)} core-hours predicted for what is not computed yet.")
 
 
 def plan_document(plan: VerificationPlan, formulas: dict[str, str]) -> dict[str, Any]:
@@ -120,12 +123,12 @@ def plan_document(plan: VerificationPlan, formulas: dict[str, str]) -> dict[str,
     }
 
 
-def rate_words(rate: RateLine) -> str:
+def rate_words(rate: Rate) -> str:
     """Return a rate with its denominator and its interval."""
-    share = "unknown" if rate.share is None else f"{rate.share:.1%}"
-    counts = f" ({rate.count} of {rate.of})" if rate.count is not None else f" (of {rate.of})"
+    share = "unknown" if rate.estimate is None else f"{rate.estimate:.1%}"
     note = f"; {rate.note}" if rate.note else ""
-    return f"{rate.name}: {share}{counts}, 95 percent interval {rate.lower:.1%} to {rate.upper:.1%}{note}"
+    counts = f"{rate.count} of {rate.of}"
+    return f"{rate.name}: {share} ({counts}), 95 percent interval {rate.lower:.1%} to {rate.upper:.1%}{note}"
 
 
 def print_next(result: SearchResult, said: VerificationReport, store: str) -> None:
@@ -156,7 +159,7 @@ def _sent_row(rank: int, sent: SentCrystal) -> tuple[str, ...]:
         f"{rounded(sent.predicted_energy_above_hull):+.3f}",
         found,
         sent.standing,
-        f"{sent.core_hours:.2g}",
+        figures(sent.core_hours),
         sent.candidate_id,
     )
 
@@ -167,4 +170,4 @@ def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         table.add_column(title, justify="left" if title in _TO_THE_LEFT else "right", no_wrap=True)
     for row in rows:
         table.add_row(*map(escape, row))
-    Console(width=None if Console().is_terminal else 200, highlight=False).print(table)
+    print_table(table)

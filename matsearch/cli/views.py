@@ -7,6 +7,7 @@ from matsearch.cli.calls import usage_of_campaign, usage_sentence
 from matsearch.cli.console import print_counts, print_json, print_line, print_ranked
 from matsearch.cli.lookup import find_campaign, find_candidate, opened
 from matsearch.cli.verdicts import print_verified
+from matsearch.cli.verify_status import print_rounds, round_documents
 from matsearch.core.records import Candidate, HullPlacement, OxidationStates, Relaxation
 from matsearch.core.text import counted
 from matsearch.crystal.ions import ion_summary
@@ -25,6 +26,7 @@ def show_status(campaign: str | None, store: str | None, *, as_json: bool) -> No
         verdicts = repository.verdict_counts(record.campaign_id)
         work = repository.work_summary(record.campaign_id)
         usage = usage_of_campaign(repository, record)
+        rounds = round_documents(repository, record.campaign_id, result.candidates)
     state = record.state
     if as_json:
         print_json(
@@ -36,6 +38,7 @@ def show_status(campaign: str | None, store: str | None, *, as_json: bool) -> No
                 "funnel": result.funnel.document(),
                 "verdicts": verdicts,
                 "work": {**work.document(), "lost": work.lost},
+                "verification": rounds,
                 **({"usage": usage.document(), "stopped": state.stopped} if usage else {}),
                 "hull": record.provenance["hull"],
             }
@@ -47,6 +50,7 @@ def show_status(campaign: str | None, store: str | None, *, as_json: bool) -> No
     print_counts("Funnel", result.funnel.document())
     print_counts("Verdicts", verdicts)
     print_counts("Relaxations", {**work.document(), "lost in flight": work.lost})
+    print_rounds(rounds, record.campaign_id)
     if usage:
         print_line(f"Calls of {record.provenance['language_model']['model']}: {usage_sentence(usage)}")
     if state.history and state.history[-1].hypervolume is not None:

@@ -1,12 +1,25 @@
 """Independent calculations: what was asked, with which settings, and what came out. DFT of any code has this one form."""
 
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from matsearch.core.keys import content_key
 from matsearch.core.model import Record
 from matsearch.core.records import Frame
 from matsearch.core.structures import StructureField
-from matsearch.core.verdict import Verdict
+from matsearch.core.verdict import FailureKind, Verdict
+
+UNFINISHED = frozenset(
+    {
+        FailureKind.NOT_CONVERGED,
+        FailureKind.SCF_NOT_CONVERGED,
+        FailureKind.TIME_OUT,
+        FailureKind.OUT_OF_MEMORY,
+        FailureKind.WORKER_DIED,
+    }
+)
+"""Ends of calculations whose ionic steps are good as far as they go."""
 
 
 class DftSettings(Record):
@@ -58,6 +71,25 @@ class DftTask(Record):
     settings: DftSettings
     magmoms: tuple[float, ...] | None = None
     box: bool = False
+
+
+class IonicSteps(Record):
+    """Steps of a calculation, however it ended: what a potential can learn from.
+
+    Attributes
+    ----------
+    frames : tuple of Frame
+        At least one; in each the electrons converged.
+    hubbards : dict of str to float
+        U in eV by element; empty for plain functionals.
+    software : str
+        Code and version.
+    """
+
+    frames: Annotated[tuple[Frame, ...], Field(min_length=1)]
+    settings: DftSettings
+    hubbards: dict[str, float] = {}
+    software: str
 
 
 class DftCalculation(Record):
@@ -121,12 +153,23 @@ class DftCalculation(Record):
         """Reduced formula."""
         return self.structure.composition.reduced_formula
 
+    @property
+    def steps(self) -> IonicSteps | None:
+        """Its ionic steps with what they were computed with; None where none was kept."""
+        if not self.frames:
+            return None
+        return IonicSteps(
+            frames=self.frames, settings=self.settings, hubbards=self.hubbards, software=self.software
+        )
+
 
 class DftOutcome(Record):
     """What one task came to: a calculation or a verdict, never both.
 
     Attributes
     ----------
+    unfinished : IonicSteps or None
+        Beside a verdict of ``UNFINISHED``: the steps before it.
     core_hours : float
         Spent, also on what failed.
     """
@@ -134,4 +177,5 @@ class DftOutcome(Record):
     key: str
     calculation: DftCalculation | None = None
     verdict: Verdict | None = None
+    unfinished: IonicSteps | None = None
     core_hours: float = 0.0

@@ -29,6 +29,10 @@ class InputError(MatsearchError):
     """A file or an argument given by the user cannot be used."""
 
 
+class NobodyToSendError(InputError):
+    """A rule of promotion finds nobody whom it would send to DFT."""
+
+
 class StoreError(MatsearchError):
     """A repository cannot be opened, read or written."""
 

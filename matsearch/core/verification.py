@@ -1,4 +1,7 @@
-"""Who is sent to DFT: a plan, written down before anything runs."""
+"""Who is sent to DFT: a plan, written down before anything runs.
+
+Reference phases are *computed alike* where their calculations have the settings of the round, as the candidates' have.
+"""
 
 from typing import Any
 
@@ -113,6 +116,10 @@ class VerificationPlan(Record):
     predicted_core_hours : float
     created_at : str
         Aware UTC, ISO 8601.
+    seed : int
+        The search's; with the round's number it decides whom a random sample has.
+    packages : dict of str to str or None
+        Versions of what planned it, None where not installed. That of the code is in each calculation's ``software``.
     """
 
     campaign_id: str
@@ -130,3 +137,5 @@ class VerificationPlan(Record):
     hull: dict[str, Any]
     predicted_core_hours: float
     created_at: str
+    seed: int = 0
+    packages: dict[str, str | None] = {}

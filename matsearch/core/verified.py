@@ -4,6 +4,9 @@ from enum import StrEnum
 
 from matsearch.core.model import Record
 
+SURVIVOR, CONTROL = "survivor", "control"
+"""Roles of who is sent: predicted to be under the threshold, or not."""
+
 
 class Standing(StrEnum):
     """What an independent calculation made of a prediction."""

@@ -42,7 +42,10 @@ class PromotionSection(Section):
         Field(ge=0, le=1, description="0: the most promising alone; 1: unlike those chosen before alone."),
     ] = 0.3
     core_hours: Annotated[
-        float | None, Field(gt=0, description="Predicted cost of all chosen together; null: no limit.")
+        float | None,
+        Field(
+            gt=0, description="Predicted cost of all chosen together, reference phases apart; null: no limit."
+        ),
     ] = None
     flagged: Annotated[bool, Field(description="Send flagged crystals too, last.")] = False
 
@@ -68,7 +71,8 @@ class GpawSection(Section):
     cutoff: Annotated[
         float,
         Field(
-            ge=200, description="Plane waves, eV. Below 700 stresses are wrong with O, F or N: refused there."
+            ge=200,
+            description="Plane waves, eV. Below 700 stresses are wrong: refused where a cell relaxes, or with O, F or N.",
         ),
     ] = 700.0
     kpoint_density: Annotated[
@@ -160,7 +164,9 @@ class VerifySection(Section):
     vasp: VaspSection = VaspSection()
     potential: Annotated[
         PotentialSection | None,
-        Field(description="For backend potential; none of the search's own scheme is needed."),
+        Field(
+            description="Of backend potential: what stands in for DFT. Its scheme need not be the search's."
+        ),
     ] = None
     phases: Annotated[
         bool,

@@ -7,14 +7,14 @@ from typing import Any
 
 from jobflow import Flow, Job, JobStore, OnMissing, job, run_locally
 
-from matsearch.core.dft import DftOutcome, DftTask
+from matsearch.core.dft import UNFINISHED, DftOutcome, DftTask
 from matsearch.core.verdict import FailureKind, Verdict
 from matsearch.core.verify_section import VerifySection
 from matsearch.graph.backends import backend_of, require_ready, settings_of
 from matsearch.graph.dft_documents import document_to_outcome
 from matsearch.graph.dft_makers import gpaw_job
+from matsearch.verify.stage import STAGE
 
-STAGE = "verify"
 _FOLDER_DIGITS = 16
 
 
@@ -35,7 +35,7 @@ def calculate(task: dict[str, Any], verify: dict[str, Any], folder: str) -> dict
     return backend_of(VerifySection.model_validate(verify), Path(folder)).run(asked).document()
 
 
-def calculation_of(task: DftTask, section: VerifySection, folder: Path) -> Flow | Job:
+def calculation_flow(task: DftTask, section: VerifySection, folder: Path) -> Flow | Job:
     """Return the job or the flow of one task; :func:`outcome_of` reads its output."""
     if section.backend == "vasp":
         from matsearch.graph.vasp import vasp_flow
@@ -55,21 +55,23 @@ def outcome_of(document: Any, task: DftTask, section: VerifySection) -> DftOutco
     Parameters
     ----------
     document : Any
-        The output of :func:`calculation_of`; None where its jobs failed.
+        The output of :func:`calculation_flow`; None where its job left none.
     """
     if document is None:
-        detail = "its jobs ended without a document; their folders and the jobstore say why"
-        verdict = Verdict(kind=FailureKind.CALCULATION_FAILED, stage=STAGE, detail=detail)
+        # a calculation that fails documents it: without a document its process was killed, or could not begin
+        detail = "its job ended without a document; its folder and the workflow manager say why"
+        verdict = Verdict(kind=FailureKind.WORKER_DIED, stage=STAGE, detail=detail)
         return DftOutcome(key=task.key, verdict=verdict)
     if section.backend == "gpaw":
         return document_to_outcome(document)
     if section.backend == "potential":
         return DftOutcome.model_validate(document)
-    from matsearch.graph.vasp import calculation_from
+    from matsearch.graph.vasp import calculation_from, unfinished_from
 
     made = calculation_from(document, task)
     if isinstance(made, Verdict):
-        return DftOutcome(key=task.key, verdict=made)
+        unfinished = unfinished_from(document, task) if made.kind in UNFINISHED else None
+        return DftOutcome(key=task.key, verdict=made, unfinished=unfinished)
     return DftOutcome(key=task.key, calculation=made, core_hours=made.core_hours)
 
 
@@ -103,7 +105,7 @@ class FlowBackend:
 
     def run(self, task: DftTask) -> DftOutcome:
         """Carry out one task."""
-        made = calculation_of(task, self._section, self._folder)
+        made = calculation_flow(task, self._section, self._folder)
         if self._section.backend == "vasp":
             # a job of an atomate2 Maker works in the folder it is run in, and each needs one of its own
             own_folder = self._folder / task.key[:_FOLDER_DIGITS]

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, PlainSerializer
 from pymatgen.core import Structure
 
-from matsearch.core.dft import DftCalculation, DftOutcome, DftSettings, DftTask
+from matsearch.core.dft import DftCalculation, DftOutcome, DftSettings, DftTask, IonicSteps
 from matsearch.core.errors import InputError
 from matsearch.core.records import Frame
 from matsearch.core.verdict import Verdict
@@ -36,7 +36,8 @@ class GpawTaskDocument(BaseModel):
     magmoms: list[float] | None = Field(default=None, description="Bohr magnetons; none without spin.")
     ionic_steps: list[dict[str, Any]] = Field(
         default=[],
-        description="Structure, energy, forces, stress and moments of every step; the last is final.",
+        description="Structure, energy, forces, stress and moments of every step; of a calculation that ended well "
+        "the last is final.",
     )
     input: dict[str, Any] = Field(description="Settings: code, functional, scheme_id, parameters.")
     hubbards: dict[str, float] = Field(default={}, description="U in eV by element.")
@@ -74,6 +75,9 @@ def document_of(task: DftTask, outcome: DftOutcome, folder: str = "") -> GpawTas
     }
     if outcome.verdict is not None:
         said["verdict"] = outcome.verdict.document()
+    if outcome.unfinished is not None:
+        steps = outcome.unfinished.document()
+        said |= {name: steps[name] for name in ("hubbards", "software")} | {"ionic_steps": steps["frames"]}
     if outcome.calculation is not None:
         said |= _of_success(outcome.calculation)
     return GpawTaskDocument(**said)
@@ -91,7 +95,12 @@ def document_to_outcome(document: GpawTaskDocument | Mapping[str, Any]) -> DftOu
         known = _validated(document)
         if known.state == "failed":
             verdict = Verdict.model_validate(known.verdict)
-            return DftOutcome(key=known.task_key, verdict=verdict, core_hours=known.core_hours)
+            return DftOutcome(
+                key=known.task_key,
+                verdict=verdict,
+                unfinished=_unfinished(known),
+                core_hours=known.core_hours,
+            )
         return DftOutcome(key=known.task_key, calculation=_calculation(known), core_hours=known.core_hours)
     except (ValueError, TypeError) as error:
         reason = " ".join(str(error).split())[:200]
@@ -111,8 +120,23 @@ def _of_success(calculation: DftCalculation) -> dict[str, Any]:
     }
 
 
+def _unfinished(document: GpawTaskDocument) -> IonicSteps | None:
+    if not document.ionic_steps:
+        return None
+    return IonicSteps(
+        frames=_frames(document),
+        settings=DftSettings.model_validate(document.input),
+        hubbards=document.hubbards,
+        software=document.software or "",
+    )
+
+
+def _frames(document: GpawTaskDocument) -> tuple[Frame, ...]:
+    return tuple(Frame.model_validate(_plain(step)) for step in document.ionic_steps)
+
+
 def _calculation(document: GpawTaskDocument) -> DftCalculation:
-    frames = tuple(Frame.model_validate(_plain(step)) for step in document.ionic_steps)
+    frames = _frames(document)
     same = ("initial_structure", "structure", "energy", "energy_per_atom", "forces", "stress", "magmoms")
     more = (
         "hubbards",

@@ -14,7 +14,7 @@ from matsearch.core.protocols import Repository
 from matsearch.core.verification import VerificationPlan
 from matsearch.core.verify_section import VerifySection
 from matsearch.graph.backends import calculation_folder, settings_of
-from matsearch.graph.calculations import calculation_of, outcome_of
+from matsearch.graph.calculations import calculation_flow, outcome_of
 from matsearch.graph.jobs import cache_of
 from matsearch.graph.verify_documents import CalculationDocument, VerificationDocument
 from matsearch.pipeline.rounds import plans_of
@@ -163,7 +163,7 @@ def _round_flow(
     owner = owner_of(plan.campaign_id)
     made, records = [], []
     for task in missing:
-        calculation = calculation_of(task, section, folder)
+        calculation = calculation_flow(task, section, folder)
         record = record_calculation(calculation.output, task.document(), document, store, owner)
         record.name = f"record {task.label}"
         made.append(Flow([calculation, record], output=record.output, name=task.label))

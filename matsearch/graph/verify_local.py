@@ -8,7 +8,7 @@ from pymatgen.core import Structure
 from matsearch.core.campaign import CampaignRecord
 from matsearch.core.config import SearchConfig
 from matsearch.core.dft import DftOutcome, DftTask
-from matsearch.core.errors import InputError, InternalErrorRateError, StoreError
+from matsearch.core.errors import InternalErrorRateError, NobodyToSendError, StoreError
 from matsearch.core.progress import report
 from matsearch.core.protocols import DftBackend, Repository
 from matsearch.core.verdict import FailureKind
@@ -125,10 +125,10 @@ def _round(
     return record
 
 
-def nobody_to_send(record: CampaignRecord, config: SearchConfig) -> InputError:
+def nobody_to_send(record: CampaignRecord, config: SearchConfig) -> NobodyToSendError:
     """Return the error of a campaign in which a rule finds nobody."""
     rule = config.verify.promotion
-    return InputError(
+    return NobodyToSendError(
         f"{record.campaign_id} has nobody to send that is not a known phase, flagged, or sent before "
         f"(verify.promotion: {rule.survivors} survivors under {rule.threshold:g} eV/atom, {rule.controls} controls)",
         "search longer, raise verify.promotion.threshold, or ask for --controls",

@@ -14,8 +14,10 @@ from matsearch.store import absolute_uri
 class VerifyMaker(Maker):
     """One round of verification as a dynamic flow: plan, a calculation for all that is missing, conclude.
 
-    Calculations that failed are verdicts and stop nothing. Those that ended for want of time or memory are left open:
-    the same flow again, or ``matsearch verify``, plans what is missing.
+    Calculations that failed are verdicts and stop nothing. Those that ended for want of time or memory, or were killed,
+    are left open: the same flow again, or ``matsearch verify``, plans what is missing. GPAW goes on from where it was if
+    ``verify.run.folder`` names a folder that all jobs reach; without, files go beside a SQLite repository, else to the
+    folder in which the planning job runs.
 
     Parameters
     ----------

@@ -8,6 +8,7 @@ from pymatgen.core import Composition
 from matsearch.core.dft import DftSettings
 from matsearch.core.errors import SchemeMismatchError
 from matsearch.core.records import Candidate
+from matsearch.core.rounding import rounded
 from matsearch.core.schemes import get_scheme
 from matsearch.core.verified import Standing, Verified
 
@@ -57,9 +58,9 @@ def code_name(settings: DftSettings) -> str:
 
 def _line(candidate: Candidate, verified: Verified, names: dict[str, str]) -> str:
     where = f" ({candidate.spacegroup})" if candidate.spacegroup else ""
-    code = names.get(verified.settings_key, "DFT")
+    code, energy = names.get(verified.settings_key, "another calculation"), _energy_of(candidate)
     energies = (
-        f"predicted {verified.predicted_energy_above_hull:.3f}, {code} {verified.energy_above_hull:.3f} "
+        f"predicted {rounded(verified.predicted_energy_above_hull):.3f}, {code} {rounded(energy):.3f} "
         "eV/atom above the hull"
     )
     products = _products(verified) if verified.standing is Standing.REFUTED else ""
@@ -76,7 +77,7 @@ def _formula(label: str) -> str:
     found = re.match(r"[A-Za-z0-9.()]+", label.partition(" (")[0])
     try:
         return str(Composition(found[0]).reduced_formula) if found else ""
-    except ValueError:
+    except (ValueError, OverflowError):  # amounts without end
         return ""
 
 

@@ -10,14 +10,11 @@ from matsearch.core.model import Record
 from matsearch.core.records import Candidate
 from matsearch.core.thresholds import METASTABLE, NEAR_STABLE, earns_no_reward
 from matsearch.core.verdict import UNANSWERED, FailureKind
-from matsearch.core.verified import Standing
+from matsearch.core.verified import SURVIVOR, Standing
 from matsearch.pipeline.portfolio import crystals_by_place
 
 _EMBEDDED = re.compile(r"embedded-v\d+")
 """Names of the embedded set's versions; no set of the library may have one."""
-
-SURVIVOR = "survivor"
-"""Role of those sent to DFT that were predicted to be under the threshold."""
 
 _SENT = {"sent", "dft_confirmed", "dft_indicative", "dft_refuted", "dft_failed"}
 

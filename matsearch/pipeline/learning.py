@@ -8,9 +8,8 @@ from matsearch.core.protocols import Repository
 from matsearch.core.records import Candidate
 from matsearch.core.thresholds import NO_REWARD_FLAGS, REFUTED_FLAG, earns_no_reward
 from matsearch.core.verification import VerificationPlan
-from matsearch.core.verified import Standing, Verified
+from matsearch.core.verified import SURVIVOR, Standing, Verified
 from matsearch.pipeline.feedback import feedback_lines
-from matsearch.pipeline.funnel import SURVIVOR
 from matsearch.pipeline.knowledge import with_refuted_flag, without_refuted_flag
 from matsearch.pipeline.own_hull import is_confirmed
 from matsearch.pipeline.pool import scored_seeds, scores_seeds
@@ -26,7 +25,8 @@ def with_verdicts(candidates: Sequence[Candidate], judged: Mapping[str, Verified
 
     An answer stands until a later round has one; a calculation that failed or still runs replaces none. A survivor that
     was refuted gets ``REFUTED_FLAG``, and its copies with it; a later answer that is another one takes it away again.
-    What was not believed until checked, and is confirmed, loses those flags. A control that lies over the threshold is what it was said to be, and gets no flag.
+    What was not believed until checked, and is confirmed, loses those flags. A control that lies over the threshold is
+    what it was said to be, and gets no flag.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ from matsearch.hull.reference import CompiledReferenceHull
 from matsearch.hull.sources import load_reference
 
 
-def reference_of(record: CampaignRecord) -> CompiledReferenceHull:
+def reference_hull_of(record: CampaignRecord) -> CompiledReferenceHull:
     """Return the reference hull that a campaign's candidates were placed against.
 
     Raises

@@ -16,6 +16,7 @@ from matsearch.core.protocols import ReferenceHull
 from matsearch.core.records import Candidate
 from matsearch.core.verification import NeededPhase, VerificationPlan
 from matsearch.crystal.fingerprint import distance, fingerprint
+from matsearch.pipeline.campaign import PACKAGES, installed_version
 from matsearch.pipeline.fronts import rank_fronts
 from matsearch.pipeline.funnel import count_funnel, distinct_scored
 from matsearch.pipeline.own_hull import energies_above_own_hull
@@ -25,7 +26,7 @@ from matsearch.verify.promotion import promote
 
 
 @dataclass(frozen=True)
-class Grounds:
+class RoundInputs:
     """What a round is planned from.
 
     Attributes
@@ -48,7 +49,7 @@ class Grounds:
     cost: CostModel
 
 
-def new_plan(grounds: Grounds, number: int, sent: frozenset[str]) -> VerificationPlan:
+def new_plan(inputs: RoundInputs, number: int, sent: frozenset[str]) -> VerificationPlan:
     """Return the plan of a new round; its predicted core-hours are still to be counted.
 
     Of candidates equally good by the rule's fronts, those that confirmed finds push over the threshold
@@ -62,47 +63,49 @@ def new_plan(grounds: Grounds, number: int, sent: frozenset[str]) -> Verificatio
     sent : frozenset of str
         Ids of candidates that were sent with these settings before. What other settings said keeps nobody from it.
     """
-    rule, cost, settings = grounds.config.verify.promotion, grounds.cost, grounds.settings
-    distinct = distinct_scored(grounds.candidates)
+    rule, cost, settings = inputs.config.verify.promotion, inputs.cost, inputs.settings
+    distinct = distinct_scored(inputs.candidates)
     given = [c if c.candidate_id in sent else c.evolve(verification=None) for c in distinct]
     promotion = promote(
         given,
         rule,
         lambda structure: cost.core_hours(structure, settings),
-        _seed(grounds.config, number),
+        _seed(inputs.config, number),
         distance=unlikeness(),
-        fronts=_fronts(grounds, given),
+        fronts=_fronts(inputs, given),
     )
     chosen = {promoted.candidate_id for promoted in promotion.promoted}
-    funnel = count_funnel(grounds.record, grounds.candidates)
+    funnel = count_funnel(inputs.record, inputs.candidates)
     return VerificationPlan(
-        campaign_id=grounds.record.campaign_id,
+        campaign_id=inputs.record.campaign_id,
         round=number,
-        generation=grounds.record.state.generation,
+        generation=inputs.record.state.generation,
         rule=rule.model_dump(mode="json"),
         settings=settings,
         promoted=promotion.promoted,
-        phases=tuple(phases_for(chosen, grounds)),
+        phases=tuple(phases_for(chosen, inputs)),
         strata=promotion.strata,
         left_out=promotion.left_out,
         asked=funnel.asked,
         valid=funnel.valid,
         unique=funnel.unique,
-        hull=grounds.hull.info.document(),
+        hull=inputs.hull.info.document(),
         predicted_core_hours=0.0,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        seed=inputs.config.seed,
+        packages={name: installed_version(name) for name in PACKAGES},
     )
 
 
-def phases_for(ids: set[str], grounds: Grounds) -> list[NeededPhase]:
+def phases_for(ids: set[str], inputs: RoundInputs) -> list[NeededPhase]:
     """Return the phases to compute for some candidates.
 
     None where the reference hull itself was computed with these settings, or the configuration wants none.
     """
-    verify, hull = grounds.config.verify, grounds.hull
-    if not verify.phases or meets_directly(grounds.settings, hull.info):
+    verify, hull = inputs.config.verify, inputs.hull
+    if not verify.phases or meets_directly(inputs.settings, hull.info):
         return []
-    chosen = [c for c in grounds.candidates if c.candidate_id in ids]
+    chosen = [c for c in inputs.candidates if c.candidate_id in ids]
     return needed_phases(
         {c.candidate_id: c.placement for c in chosen if c.placement},
         {c.candidate_id: c.best_structure.composition for c in chosen if c.best_structure is not None},
@@ -135,11 +138,11 @@ def unlikeness() -> Callable[[Structure, Structure], float]:
     return between
 
 
-def _fronts(grounds: Grounds, given: Sequence[Candidate]) -> dict[str, int]:
+def _fronts(inputs: RoundInputs, given: Sequence[Candidate]) -> dict[str, int]:
     """Return the fronts by which the rule takes candidates, those that confirmed finds beat behind all others."""
-    objectives = parse_config(grounds.record.config).objectives
+    objectives = parse_config(inputs.record.config).objectives
     fronts = rank_fronts(given, objectives) if len(objectives) > 1 else {}
-    beaten = _beaten(grounds, given)
+    beaten = _beaten(inputs, given)
     if not beaten:
         return fronts
     last = max(fronts.values(), default=0) + 1
@@ -147,10 +150,10 @@ def _fronts(grounds: Grounds, given: Sequence[Candidate]) -> dict[str, int]:
     return {name: number + last * (name in beaten) for name, number in numbers.items()}
 
 
-def _beaten(grounds: Grounds, given: Sequence[Candidate]) -> set[str]:
+def _beaten(inputs: RoundInputs, given: Sequence[Candidate]) -> set[str]:
     """Return those under the threshold of the reference hull that are over it with the confirmed finds in the hull."""
-    threshold = grounds.config.verify.promotion.threshold
-    own = energies_above_own_hull(grounds.record, grounds.candidates, grounds.hull)
+    threshold = inputs.config.verify.promotion.threshold
+    own = energies_above_own_hull(inputs.record, inputs.candidates, inputs.hull)
     return {
         c.candidate_id
         for c in given

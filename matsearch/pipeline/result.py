@@ -17,7 +17,7 @@ from matsearch.core.thresholds import NO_REWARD_FLAGS, earns_no_reward
 from matsearch.crystal.ions import ion_summary, moment_summary
 from matsearch.pipeline.fronts import keeps_constraints, rank_fronts
 from matsearch.pipeline.funnel import Funnel, count_funnel, distinct_scored
-from matsearch.pipeline.own_hull import energies_above_own_hull, is_confirmed, reference_of
+from matsearch.pipeline.own_hull import energies_above_own_hull, is_confirmed, reference_hull_of
 from matsearch.select.orders import best_rank
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class SearchResult:
     def _above_own_hull(self) -> dict[str, float]:
         """By candidate id; empty where the campaign's reference is not at hand, which must not take the table away."""
         try:
-            hull = reference_of(self.record)
+            hull = reference_hull_of(self.record)
         except (ReferenceHullError, InputError, SchemeMismatchError):
             return {}
         return energies_above_own_hull(self.record, self.candidates, hull)

@@ -14,8 +14,8 @@ from matsearch.core.verification import Promoted, VerificationPlan
 from matsearch.core.verified import Standing, Verified
 from matsearch.hull.scale import on_hull_scale
 from matsearch.pipeline.learning import learned_state, with_verdicts
-from matsearch.pipeline.own_hull import reference_of
-from matsearch.pipeline.promoting import Grounds, new_plan, phases_for
+from matsearch.pipeline.own_hull import reference_hull_of
+from matsearch.pipeline.promoting import RoundInputs, new_plan, phases_for
 from matsearch.pipeline.rounds import (
     calculations_of,
     commit_plan,
@@ -77,22 +77,22 @@ def next_round(
     """
     plans = plans_of(repository, record.campaign_id)
     done = calculations_of(repository, record.campaign_id).values()
-    grounds = Grounds(
+    inputs = RoundInputs(
         record=record,
         config=config,
         settings=settings,
         candidates=_marked_as_sent(_finished_candidates(record, repository), plans, repository),
-        hull=reference_of(record),
+        hull=reference_hull_of(record),
         cost=CostModel.default().fitted([o.calculation for o in done if o.calculation is not None]),
     )
-    alike = [plan for plan in plans if _is_alike(plan, grounds)]
+    alike = [plan for plan in plans if _is_alike(plan, inputs)]
     rule = config.verify.promotion.model_dump(mode="json")
     for plan in reversed(alike):
         is_current = plan.generation == record.state.generation
         if plan.rule == rule and (is_current or not is_finished(plan, repository)):
             return plan
-    plan = new_plan(grounds, len(plans), frozenset().union(*(_ids(plan) for plan in alike)))
-    return _with_cost(plan, grounds.cost, repository) if plan.promoted else None
+    plan = new_plan(inputs, len(plans), frozenset().union(*(_ids(plan) for plan in alike)))
+    return _with_cost(plan, inputs.cost, repository) if plan.promoted else None
 
 
 def conclude(record: CampaignRecord, plan: VerificationPlan, repository: Repository) -> CampaignRecord:
@@ -164,11 +164,11 @@ def _pending(promoted: Promoted, plan: VerificationPlan, key: str) -> Verified:
     )
 
 
-def _is_alike(plan: VerificationPlan, grounds: Grounds) -> bool:
+def _is_alike(plan: VerificationPlan, inputs: RoundInputs) -> bool:
     """Return whether a plan has the same settings, and computes the phases that its candidates would need now."""
-    if plan.settings.key != grounds.settings.key:
+    if plan.settings.key != inputs.settings.key:
         return False
-    needed = phases_for(_ids(plan), grounds)
+    needed = phases_for(_ids(plan), inputs)
     return {(p.phase_id, p.substitute) for p in needed} == {(p.phase_id, p.substitute) for p in plan.phases}
 
 
@@ -188,10 +188,14 @@ def _verdicts(
     record: CampaignRecord, plan: VerificationPlan, sent: Sequence[Candidate], repository: Repository
 ) -> dict[str, Verified]:
     """Return the verdicts that no calculation still running can change."""
-    hull, outcomes = reference_of(record), outcomes_of(plan, repository)
+    hull, outcomes = reference_hull_of(record), outcomes_of(plan, repository)
     chosen = {c.candidate_id: c for c in sent if c.candidate_id in _ids(plan)}
-    tasks = tasks_of(plan, repository)
-    waiting = [task.structure.composition for name, task in tasks.items() if name not in outcomes]
+    phases = {phase.phase_id for phase in plan.phases}
+    waiting = [
+        task.structure.composition
+        for name, task in tasks_of(plan, repository).items()
+        if name in phases and name not in outcomes
+    ]
     judged = judge(plan, chosen, outcomes, hull, place=_placing(plan.settings, hull))
     return {
         name: verified
@@ -201,7 +205,7 @@ def _verdicts(
 
 
 def _waits(candidate: Candidate, waiting: Sequence[Composition]) -> bool:
-    """Return whether a calculation in a candidate's chemical system, its own or another, has not ended yet."""
+    """Return whether the calculation of a phase in a candidate's chemical system has not ended yet."""
     inside = set(Composition(candidate.formula).elements)
     return any(set(composition.elements) <= inside for composition in waiting)
 

@@ -1,27 +1,42 @@
-"""How many of a campaign's crystals DFT confirmed, of how many."""
+"""How many of a campaign's crystals DFT confirmed under each limit of energy above hull, of how many."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
+from matsearch.core.agreement import Rate
+from matsearch.core.schemes import get_scheme
 from matsearch.core.verification import VerificationPlan
-from matsearch.core.verified import Standing, Verified
-from matsearch.export.report.verification_numbers import RateLine
+from matsearch.core.verified import SURVIVOR, Verified
 from matsearch.verify.estimate import (
-    Rate,
+    HITS,
     beside_published,
     dft_verified_rates,
     projected_rates,
     stratified_rate,
     survivor_counts,
 )
+from matsearch.verify.levels import confirmed_under, levels_of
+from matsearch.verify.options import DEARER_ALONE
 
 _STRATIFIED = "stratified"
 
 
-def count_rates(plans: Sequence[VerificationPlan], sent: Mapping[str, Verified]) -> tuple[RateLine, ...]:
+class _Rates(NamedTuple):
+    """Rates under one limit: counted, of asked, valid, unique and sent; drawn from strata; projected, as counted but sent."""
+
+    counted: tuple[Rate, ...]
+    drawn: tuple[Rate, ...] = ()
+    projected: tuple[Rate, ...] = ()
+
+
+def count_rates(
+    plans: Sequence[VerificationPlan], sent: Mapping[str, Verified], known: Collection[str] = frozenset()
+) -> tuple[Rate, ...]:
     """Return the rates of confirmed survivors, with the campaign's counts when the last round was planned.
 
-    Where one round drew its survivors at random from strata, the share among all survivors is estimated too. The
-    populations of several rounds are what others left over, and allow no such estimate.
+    They are given at the threshold and at each lower limit (:func:`matsearch.verify.levels.levels_of`). Where one round
+    drew its survivors at random from strata, the share among all survivors is estimated too. The populations of several
+    rounds are what others left over, and allow no such estimate.
 
     Parameters
     ----------
@@ -29,49 +44,63 @@ def count_rates(plans: Sequence[VerificationPlan], sent: Mapping[str, Verified])
         At least one.
     sent : mapping of str to Verified
         By candidate id, of all rounds.
+    known : collection of str
+        Ids of the candidates that are known phases.
     """
+    every = [_rates(plans, sent, known, level) for level in _levels(plans, sent)]
+    return tuple(rate for rates in every for group in rates for rate in group)
+
+
+def beside(
+    plans: Sequence[VerificationPlan], sent: Mapping[str, Verified], known: Collection[str] = frozenset()
+) -> str:
+    """Return a sentence that sets confirmed under 0 eV/atom, of sent and of valid, beside the published rate.
+
+    Empty where a threshold is below 0, or where a potential stood in for DFT.
+    """
+    if 0.0 not in _levels(plans, sent) or not _is_dft(plans):
+        return ""
+    rates = _rates(plans, sent, known, 0.0)
+    *generated, of_sent = rates.counted
+    of_valid = (rates.projected or generated)[-2]
+    return beside_published([of_sent, of_valid])
+
+
+def _levels(plans: Sequence[VerificationPlan], sent: Mapping[str, Verified]) -> tuple[float, ...]:
+    thresholds = [float(plan.rule["threshold"]) for plan in plans]
+    return levels_of([*thresholds, *(verified.threshold for verified in sent.values())])
+
+
+def _rates(
+    plans: Sequence[VerificationPlan], sent: Mapping[str, Verified], known: Collection[str], level: float
+) -> _Rates:
     last = plans[-1]
-    rates = list(_verified_rates(last, sent))
-    if len(plans) == 1 and last.rule["sample"] == _STRATIFIED:
-        counts = survivor_counts(last, sent)
-        drawn = stratified_rate(counts)
-        population = sum(stratum.population for stratum in counts)
-        rates += [drawn, *projected_rates(drawn, population, last.asked, last.valid, last.unique)]
-    return tuple(_line(rate) for rate in rates)
-
-
-def beside(plans: Sequence[VerificationPlan], sent: Mapping[str, Verified]) -> str:
-    """Return a sentence that sets confirmed of sent beside the published rate."""
-    last = plans[-1]
-    return beside_published(_verified_rates(last, sent)[-1], float(last.rule["threshold"])).sentence
-
-
-def _verified_rates(last: VerificationPlan, sent: Mapping[str, Verified]) -> tuple[Rate, ...]:
-    standings = [verified.standing for verified in sent.values() if verified.role == "survivor"]
-    return dft_verified_rates(
+    found = confirmed_under(sent, level, known)
+    hits = f"{HITS if _is_dft(plans) else 'confirmed by a stand-in for DFT,'} under {level:g} eV/atom,"
+    counted = dft_verified_rates(
         last.asked,
         last.valid,
         last.unique,
-        len(standings),
-        standings.count(Standing.CONFIRMED),
+        sum(verified.role == SURVIVOR for verified in sent.values()),
+        len(found),
         unsent=_unsent(last),
+        hits=hits,
     )
+    if len(plans) > 1 or last.rule["sample"] != _STRATIFIED:
+        return _Rates(counted)
+    strata = survivor_counts(last, found)
+    drawn = stratified_rate(strata, hits)
+    population = sum(stratum.population for stratum in strata)
+    projected = projected_rates(drawn, population, last.asked, last.valid, last.unique, hits)
+    return _Rates(counted, (drawn,), projected)
+
+
+def _is_dft(plans: Sequence[VerificationPlan]) -> bool:
+    return all(get_scheme(plan.settings.scheme_id).kind == "dft" for plan in plans)
 
 
 def _unsent(plan: VerificationPlan) -> int:
     """Return how many survivors, flagged ones where the rule counts them, were left when a plan had chosen."""
     controls = len(plan.rule["strata"]) + 1
     left = sum(s.population - s.sent for i, s in enumerate(plan.strata) if i != controls)
-    return left + plan.left_out.get("dearer than the whole budget", 0)
-
-
-def _line(rate: Rate) -> RateLine:
-    return RateLine(
-        name=rate.name,
-        count=rate.count,
-        of=rate.of,
-        share=rate.estimate,
-        lower=rate.lower,
-        upper=rate.upper,
-        note=rate.note,
-    )
+    return left + plan.left_out.get(DEARER_ALONE, 0)

@@ -8,10 +8,8 @@ from matsearch.core.dft import DftOutcome
 from matsearch.core.protocols import HullInfo
 from matsearch.core.records import Candidate
 from matsearch.core.verification import Promoted, VerificationPlan
-from matsearch.core.verified import Standing, Verified
+from matsearch.core.verified import CONTROL, SURVIVOR, Standing, Verified
 from matsearch.export.report.verification_numbers import (
-    ChemistryLine,
-    ConfusionLine,
     ErrorLine,
     RoundNumbers,
     SentCrystal,
@@ -57,6 +55,7 @@ def verification_report(
     spent = sum(_spent(outcome) for outcome in outcomes.values())
     own = {v.calculation_key for _, v in sent}
     said = {c.candidate_id: v for c, v in sent}
+    known = {c.candidate_id for c, _ in sent if c.match and c.match.kind == "structure"}
     return VerificationReport(
         rounds=tuple(_round(plan, int(record.config.get("seed", 0))) for plan in plans),
         sent=tuple(_sent(c, v, rows.get(c.candidate_id), chosen) for c, v in sent),
@@ -65,15 +64,12 @@ def verification_report(
             for of, some in (("all computed", compared), ("confirmed or refuted", settled))
             for summary in summarise(some)
         ),
-        confusions=tuple(ConfusionLine(**c.document()) for c in confusions(compared)),
-        chemistries=tuple(
-            ChemistryLine(**c.document())
-            for c in count_chemistries([(_chemistry(c), v.standing) for c, v in sent if v.role == "survivor"])
-        ),
+        confusions=confusions(compared),
+        chemistries=count_chemistries([(_chemistry(c), v.standing) for c, v in sent if v.role == SURVIVOR]),
         false_stable=tuple(row.candidate_id for row in false_stable(compared)),
         false_unstable=tuple(row.candidate_id for row in false_unstable(compared)),
-        rates=count_rates(plans, said),
-        beside=beside(plans, said),
+        rates=count_rates(plans, said, known),
+        beside=beside(plans, said, known),
         core_hours=spent,
         phases_core_hours=sum(_spent(o) for key, o in outcomes.items() if key not in own),
         predicted_core_hours=sum(plan.predicted_core_hours for plan in plans),
@@ -144,8 +140,8 @@ def _round(plan: VerificationPlan, seed: int) -> RoundNumbers:
         settings=f"{plan.settings.code} {plan.settings.functional}",
         scheme_id=plan.settings.scheme_id,
         parameters=plan.settings.parameters,
-        survivors=roles["survivor"],
-        controls=roles["control"],
+        survivors=roles[SURVIVOR],
+        controls=roles[CONTROL],
         left_out=plan.left_out,
         phases=dict(sorted(Counter(p.why for p in plan.phases).items())),
         without_structure=tuple(p.phase_id for p in plan.phases if p.structure is None),

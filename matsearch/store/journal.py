@@ -148,6 +148,9 @@ def commit_journal(folder: Path, repository: DocumentResultCache) -> int:
     for entry in JournalReader(folder).new_entries():
         if entry.event == "begin" and entry.attempt:
             repository.commit_begin(entry.key, entry.owner, entry.attempt)
+        elif entry.event == "result" and entry.content is not None and entry.attempt is None:
+            # begun by somebody who reached the repository
+            new += repository.put_result(entry.key, entry.content, entry.owner)
         elif entry.event == "result" and entry.content is not None:
             new += repository.commit_result(entry.key, entry.content, entry.owner, entry.attempt)
         elif entry.event == "transient" and entry.attempt:

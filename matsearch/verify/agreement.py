@@ -15,7 +15,7 @@ from matsearch.core.dft import DftCalculation
 from matsearch.core.errors import InputError
 from matsearch.core.model import Record
 from matsearch.core.records import Candidate, Frame
-from matsearch.core.verified import Standing, Verified
+from matsearch.core.verified import CONTROL, SURVIVOR, Standing, Verified
 from matsearch.crystal.scope import most_electronegative
 
 _CLASSES = {
@@ -127,8 +127,9 @@ def compare(candidate: Candidate, verified: Verified, calculation: DftCalculatio
 def chemistry_of(composition: Composition) -> str:
     """Return the class of a compound by the most electronegative (Pauling) of its anion formers.
 
-    Metals are none, however electronegative: PbTe is a chalcogenide. ``oxide``, ``halide``, ``chalcogenide`` (S, Se, Te), ``pnictide`` (N, P, As, Sb), ``hydride``, ``boride``,
-    ``carbide``, ``silicide``; ``element``; else ``intermetallic``.
+    ``oxide``, ``halide``, ``chalcogenide`` (S, Se, Te), ``pnictide`` (N, P, As, Sb), ``hydride``, ``boride``,
+    ``carbide``, ``silicide``; ``element``; else ``intermetallic``. Metals are no anion formers, however electronegative:
+    PbTe is a chalcogenide.
     """
     symbols = [element.symbol for element in composition.elements]
     if len(symbols) == 1:
@@ -139,7 +140,7 @@ def chemistry_of(composition: Composition) -> str:
 
 def false_stable(rows: Sequence[AgreementRow]) -> list[AgreementRow]:
     """Return the survivors that DFT refuted, the furthest above its hull first."""
-    refuted = [row for row in rows if row.role == "survivor" and row.standing is Standing.REFUTED]
+    refuted = [row for row in rows if row.role == SURVIVOR and row.standing is Standing.REFUTED]
     return sorted(refuted, key=lambda row: (-(row.energy_above_hull or 0.0), row.candidate_id))
 
 
@@ -148,9 +149,7 @@ def false_unstable(rows: Sequence[AgreementRow]) -> list[AgreementRow]:
     found = [
         (row.energy_above_hull, row.candidate_id, row)
         for row in rows
-        if row.role == "control"
-        and row.energy_above_hull is not None
-        and row.energy_above_hull < row.threshold
+        if row.role == CONTROL and row.energy_above_hull is not None and row.energy_above_hull < row.threshold
     ]
     return [row for *_, row in sorted(found, key=lambda each: each[:2])]
 

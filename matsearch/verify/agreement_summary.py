@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from matsearch.core.model import Record
+from matsearch.core.agreement import ChemistryCount, Confusion, ErrorSummary
 from matsearch.core.thresholds import METASTABLE, NEAR_STABLE
 from matsearch.core.verified import Standing
 from matsearch.verify.agreement import AgreementRow
@@ -23,60 +23,6 @@ _QUANTITIES: dict[str, tuple[str, _Pair]] = {
     "formation energy": ("eV/atom", lambda r: (r.predicted_formation_energy, r.formation_energy)),
     "volume": ("Å³/atom", lambda r: (r.predicted_volume, r.volume)),
 }
-
-
-class ErrorSummary(Record):
-    """Potential minus DFT of one quantity.
-
-    Attributes
-    ----------
-    n : int
-        Crystals of which both say it.
-    mean, mean_absolute, rms : float or None
-        Of the differences, in ``unit``; None without any.
-    lower, upper : float or None
-        95 percent interval of the mean by Student's t (Biometrika 6, 1 (1908)); None with fewer than two. It takes the
-        differences for independent and normal, which those of crystals that share reference phases are not quite.
-    """
-
-    quantity: str
-    unit: str
-    n: int
-    mean: float | None = None
-    mean_absolute: float | None = None
-    rms: float | None = None
-    lower: float | None = None
-    upper: float | None = None
-
-
-class Confusion(Record):
-    """Predictions at one threshold (eV/atom, exclusive), by what DFT found: counts of crystals."""
-
-    threshold: float
-    true_stable: int
-    false_stable: int
-    false_unstable: int
-    true_unstable: int
-
-
-class ChemistryCount(Record):
-    """How the survivors of one chemistry fared: counts of those sent.
-
-    Attributes
-    ----------
-    lower, upper : float
-        95 percent interval of Clopper and Pearson (Biometrika 26, 404 (1934)) of confirmed over sent, from 0 to 1.
-    """
-
-    chemistry: str
-    sent: int
-    confirmed: int
-    indicative: int
-    refuted: int
-    failed: int
-    pending: int
-    lower: float
-    upper: float
 
 
 def summarise(rows: Sequence[AgreementRow]) -> tuple[ErrorSummary, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from pymatgen.core import Composition
+from pymatgen.core import Composition, Structure
 
 from matsearch.core.dft import DftCalculation, DftOutcome
 from matsearch.core.verdict import FailureKind
@@ -89,8 +89,8 @@ def is_magnetic(calculation: DftCalculation) -> bool:
     return any(abs(moment) > MAGNETIC for moment in calculation.magmoms or ())
 
 
-def drifted(calculation: DftCalculation) -> bool:
-    """Return whether a crystal is no longer itself after its relaxation, as StructureMatcher sees it."""
+def drifted(sent: Structure | None, calculation: DftCalculation) -> bool:
+    """Return whether a calculation ended at another crystal than was sent, as StructureMatcher sees it."""
     from matsearch.crystal.matching import same_crystal
 
-    return not same_crystal(calculation.initial_structure, calculation.structure)
+    return sent is None or not same_crystal(sent, calculation.structure)

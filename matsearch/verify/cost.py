@@ -75,15 +75,6 @@ class CostModel:
         """Return the factor, over 1, that the cost stays within, up or down, in two of three cases."""
         return self._fit(settings.code).factor(cost_features(structure, settings, box=box).row())
 
-    def basis(self, code: str) -> str:
-        """Return one line on what predictions for a code rest on."""
-        n = self._fits[code].n if code in self._fits else 0
-        if code == MEASURED:
-            return f"small crystals on one core, and {n} calculations of {code}"
-        if n == 0:
-            return f"a guess: no calculation of {code} is known, {MEASURED} stands in"
-        return f"a guess after {MEASURED}, corrected by {n} calculations of {code}"
-
     def _fit(self, code: str) -> CostFit:
         return self._fits.get(code) or self._prior(code)
 

@@ -1,74 +1,16 @@
 """Which share of the predictions DFT confirms: every rate with its denominator and an exact interval."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 
-from matsearch.core.model import Record
+from matsearch.core.agreement import Rate
 from matsearch.core.verification import VerificationPlan
-from matsearch.core.verified import Standing, Verified
 from matsearch.verify.intervals import LEVEL, StratumCount, exact_interval, stratified_interval
-
-__all__ = [
-    "PublishedRate",
-    "Rate",
-    "StratumCount",
-    "beside_published",
-    "dft_verified_rates",
-    "exact_interval",
-    "plain_rate",
-    "projected_rates",
-    "stratified_rate",
-    "survivor_counts",
-]
 
 PUBLISHED_DFT_STABLE = 0.317
 """Share of MatLLMSearch's crystals that DFT puts under 0 eV/atom from the hull (arXiv:2502.20933, abstract)."""
 
-PUBLISHED_METASTABLE = (0.768, 0.784)
-"""Shares of the same under 0.1 eV/atom by CHGNet alone: all elements, and without the f-block (arXiv:2502.20933)."""
-
-
-class Rate(Record):
-    """A share, with its denominator and its interval.
-
-    Attributes
-    ----------
-    count, of : int
-        Hits and denominator, as they were counted.
-    estimate : float or None
-        Of the share; ``count / of`` unless strata weigh it. None where nothing allows one.
-    lower, upper : float
-        Ends of the exact interval.
-    name : str
-        ``DFT-confirmed of asked``.
-    note : str
-        What must be said with it; empty if nothing.
-    """
-
-    count: int
-    of: int
-    estimate: float | None
-    lower: float
-    upper: float
-    name: str
-    note: str = ""
-
-
-class PublishedRate(Record):
-    """A rate beside a published one.
-
-    Attributes
-    ----------
-    published : float
-    inside : bool
-        Whether the published one lies in the rate's interval.
-    sentence : str
-        For people.
-    """
-
-    rate: Rate
-    published: float
-    inside: bool
-    sentence: str
+HITS = "DFT-confirmed"
+"""What is counted, unless something else is said."""
 
 
 def plain_rate(count: int, of: int, name: str, note: str = "", level: float = LEVEL) -> Rate:
@@ -85,11 +27,16 @@ def plain_rate(count: int, of: int, name: str, note: str = "", level: float = LE
     )
 
 
-def stratified_rate(strata: Sequence[StratumCount], level: float = LEVEL) -> Rate:
+def stratified_rate(strata: Sequence[StratumCount], hits: str = HITS, level: float = LEVEL) -> Rate:
     """Return the share among the whole population of strata from which random samples were sent.
 
     The estimate is ``sum_h (N_h / N) k_h / n_h`` (Cochran, Sampling Techniques, 3rd ed., 1977, equation 5.1), the interval
     that of :func:`stratified_interval`. Whoever was sent and was not confirmed counts against it, failed and pending too.
+
+    Parameters
+    ----------
+    hits : str
+        What is counted, in words.
 
     Returns
     -------
@@ -108,26 +55,25 @@ def stratified_rate(strata: Sequence[StratumCount], level: float = LEVEL) -> Rat
         estimate=estimate,
         lower=lower,
         upper=upper,
-        name=f"DFT-confirmed of {population} survivors, estimated from those sent",
+        name=f"{hits} of {population} survivors, estimated from those sent",
         note=f"nobody was sent of strata that hold {unseen} of them" if unseen else "",
     )
 
 
-def survivor_counts(plan: VerificationPlan, verified: Mapping[str, Verified]) -> list[StratumCount]:
+def survivor_counts(plan: VerificationPlan, hits: Collection[str]) -> list[StratumCount]:
     """Return what the samples of a round's survivors came to, stratum by stratum; controls and flagged ones left out.
 
     Parameters
     ----------
-    verified : mapping of str to Verified
-        By candidate id; who is missing counts as not confirmed.
+    hits : collection of str
+        Ids of the candidates that count (:func:`matsearch.verify.levels.confirmed_under`).
     """
     n_strata = len(plan.rule["strata"]) + 1
-    confirmed = [0] * n_strata
+    found = [0] * n_strata
     for promoted in plan.promoted:
-        said = verified.get(promoted.candidate_id)
-        if promoted.stratum < n_strata and said is not None and said.standing is Standing.CONFIRMED:
-            confirmed[promoted.stratum] += 1
-    return [StratumCount(s.population, s.sent, k) for s, k in zip(plan.strata, confirmed, strict=False)]
+        if promoted.stratum < n_strata and promoted.candidate_id in hits:
+            found[promoted.stratum] += 1
+    return [StratumCount(s.population, s.sent, k) for s, k in zip(plan.strata, found, strict=False)]
 
 
 def dft_verified_rates(
@@ -138,9 +84,10 @@ def dft_verified_rates(
     confirmed: int,
     *,
     unsent: int = 0,
+    hits: str = HITS,
     level: float = LEVEL,
 ) -> tuple[Rate, ...]:
-    """Return DFT-confirmed of asked, valid, unique and sent.
+    """Return the confirmed of asked, valid, unique and sent.
 
     Parameters
     ----------
@@ -149,6 +96,8 @@ def dft_verified_rates(
     unsent : int
         Survivors that were not sent. With any, the first three rates are lower bounds: the lower end counts none of them
         as confirmed, the upper one all.
+    hits : str
+        What is counted, in words.
 
     Returns
     -------
@@ -157,20 +106,24 @@ def dft_verified_rates(
     """
     rates = []
     for word, of in {"asked": asked, "valid": valid, "unique": unique}.items():
-        rate = plain_rate(confirmed, of, f"DFT-confirmed of {word}", level=level)
+        rate = plain_rate(confirmed, of, f"{hits} of {word}", level=level)
         if unsent:
             _, upper = exact_interval(min(confirmed + unsent, of), of, level)
             rate = rate.evolve(
-                name=f"at least, DFT-confirmed of {word}",
+                name=f"at least, {hits} of {word}",
                 upper=upper,
                 note=f"a lower bound: {unsent} more survivors were not sent, and the interval allows for all of them",
             )
         rates.append(rate)
-    return (*rates, plain_rate(confirmed, sent, "DFT-confirmed of sent", level=level))
+    return (*rates, plain_rate(confirmed, sent, f"{hits} of sent", level=level))
 
 
-def projected_rates(rate: Rate, population: int, asked: int, valid: int, unique: int) -> tuple[Rate, ...]:
+def projected_rates(
+    rate: Rate, population: int, asked: int, valid: int, unique: int, hits: str = HITS
+) -> tuple[Rate, ...]:
     """Return an estimate for all survivors as a share of asked, valid and unique, of this campaign alone.
+
+    Who could not be drawn, as the flagged, known phases and those dearer than the budget, counts as not confirmed.
 
     Parameters
     ----------
@@ -178,14 +131,19 @@ def projected_rates(rate: Rate, population: int, asked: int, valid: int, unique:
         Of :func:`stratified_rate`.
     population : int
         Survivors it is of.
+    hits : str
+        What is counted, in words.
     """
-    note = f"from {rate.of} of {population} survivors drawn at random; of this campaign's crystals"
+    note = (
+        f"from {rate.of} of {population} survivors drawn at random; of this campaign's crystals; who could not be drawn "
+        "counts as not confirmed"
+    )
     return tuple(
         rate.evolve(
             estimate=None if rate.estimate is None else rate.estimate * population / of,
             lower=rate.lower * population / of,
             upper=rate.upper * population / of,
-            name=f"DFT-confirmed of {word}, estimated from those sent",
+            name=f"{hits} of {word}, estimated from those sent",
             note="; ".join(filter(None, [note, rate.note])),
         )
         for word, of in {"asked": asked, "valid": valid, "unique": unique}.items()
@@ -193,22 +151,24 @@ def projected_rates(rate: Rate, population: int, asked: int, valid: int, unique:
     )
 
 
-def beside_published(rate: Rate, threshold: float) -> PublishedRate:
-    """Return a rate beside MatLLMSearch's 31.7 percent (arXiv:2502.20933).
+def beside_published(rates: Sequence[Rate]) -> str:
+    """Return rates beside MatLLMSearch's 31.7 percent (arXiv:2502.20933), in a sentence.
 
     Parameters
     ----------
-    threshold : float
-        In eV/atom: what was confirmed. The published crystals are under 0.
+    rates : sequence of Rate
+        Of crystals confirmed under 0 eV/atom from the hull, as the published ones are; of sent and of what was generated.
     """
-    inside = rate.lower <= PUBLISHED_DFT_STABLE <= rate.upper
-    found = "no estimate" if rate.estimate is None else f"{100 * rate.estimate:.1f} percent"
-    where = "inside" if inside else "outside"
-    sentence = (
-        f"{rate.name}: {found} ({rate.count} of {rate.of}; interval {100 * rate.lower:.1f} to {100 * rate.upper:.1f}). "
-        f"The {100 * PUBLISHED_DFT_STABLE:.1f} percent published for MatLLMSearch (arXiv:2502.20933) is {where}"
+    said = "; ".join(f"{rate.name}: {_beside_words(rate)}" for rate in rates)
+    return (
+        f"Beside the {100 * PUBLISHED_DFT_STABLE:.1f} percent of MatLLMSearch's generated crystals that DFT puts under "
+        f"0 eV/atom (arXiv:2502.20933): {said}. Hints count as not confirmed, who was sent was chosen by the rule, and "
+        "chemistry, hull and DFT settings are others."
     )
-    if threshold != 0.0:
-        sentence += f"; it is of crystals under 0 eV/atom from the hull, these are under {threshold:g}"
-    sentence += "; its chemistry, hull and DFT settings are others."
-    return PublishedRate(rate=rate, published=PUBLISHED_DFT_STABLE, inside=inside, sentence=sentence)
+
+
+def _beside_words(rate: Rate) -> str:
+    found = "no estimate" if rate.estimate is None else f"{100 * rate.estimate:.1f} percent"
+    where = "inside" if rate.lower <= PUBLISHED_DFT_STABLE <= rate.upper else "outside"
+    ends = f"{100 * rate.lower:.1f} to {100 * rate.upper:.1f}"
+    return f"{found} ({rate.count} of {rate.of}; the published one is {where} the interval, {ends})"

@@ -68,18 +68,15 @@ def grounds_of(
     missing, others = _needed_by(candidate, reference)
     resting = list({p.label: p for p in (*facet, *others)}.values())
     substitutes = tuple(_by_substitute(phase) for phase in resting if phase.phase.substitute is not None)
-    refuting: tuple[str, ...] = ()
-    if _mixed(calculation, facet):
-        refuting = (_MIXED,)
-    elif not firmly_over:
-        refuting = substitutes
+    unlike = (_MIXED,) if _mixed(calculation, facet) else ()
     return Grounds(
         against_confirming=(
             *missing,
             *substitutes,
             *((_MIXED,) if _mixed(calculation, resting) else ()),
         ),
-        against_refuting=refuting,
+        # phases of its own kind that refute alone do so however far others lower the hull
+        against_refuting=() if firmly_over else (*unlike, *substitutes),
         notes=notes_on(calculation, resting),
     )
 
@@ -92,7 +89,7 @@ def became(candidate: Candidate, calculation: DftCalculation, hull: ReferenceHul
     before, after = _known(candidate, hull), _match(calculation.structure, hull)
     if after is not None and after != before:
         return Change(is_other=True, line=f"relaxed to the known phase {after}: no discovery")
-    if drifted(calculation):
+    if drifted(candidate.best_structure, calculation):
         return Change(is_other=True, line="relaxed to another crystal: judged as what it became")
     if after is not None:
         return Change(is_other=False, line=f"is the known phase {after}: no discovery")
@@ -152,7 +149,7 @@ def notes_on(calculation: DftCalculation, phases: Sequence[AlikePhase]) -> tuple
     A phase that relaxed to another crystal went downhill: it lowers the hull and spares no candidate. Of moments a
     calculation finds one order, the one it began near; all sides are treated alike, so it changes no standing.
     """
-    changed = [p.label for p in phases if not p.phase.box and drifted(p.calculation)]
+    changed = [p.label for p in phases if not p.phase.box and drifted(p.phase.structure, p.calculation)]
     magnetic = [p.label for p in phases if is_magnetic(p.calculation)]
     if is_magnetic(calculation):
         magnetic.insert(0, "itself")

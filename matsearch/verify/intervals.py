@@ -43,15 +43,6 @@ def exact_interval(count: int, n: int, level: float = LEVEL) -> tuple[float, flo
     return float(interval.low), float(interval.high)
 
 
-def finite_interval(count: int, n: int, population: int, level: float = LEVEL) -> tuple[float, float]:
-    """Return the two ends of the exact interval of a proportion of a finite population, of which ``n`` were drawn.
-
-    Those hypergeometric distributions are kept of which neither tail beyond what was found is rarer than half of
-    ``1 - level`` (Buonaccorsi, Am. Stat. 41, 215 (1987)). Once all are drawn the two ends meet.
-    """
-    return stratified_interval([StratumCount(population, n, count)], level)
-
-
 def stratified_interval(strata: Sequence[StratumCount], level: float = LEVEL) -> tuple[float, float]:
     """Return the two ends of the exact interval of a proportion of a finite population, drawn from stratum by stratum.
 
@@ -59,6 +50,9 @@ def stratified_interval(strata: Sequence[StratumCount], level: float = LEVEL) ->
     over the strata with which neither ``p <= p_found`` nor ``p >= p_found`` is rarer than half of ``1 - level``, where
     ``p`` is the estimate weighted by population. It covers the truth at least as often as ``level`` says, whatever the
     strata are like. Of a stratum of which nobody was drawn nothing is known but its size. (0, 1) without a population.
+
+    Of one stratum it is the interval of a hypergeometric sample (Buonaccorsi, Am. Stat. 41, 215 (1987)): once all are drawn
+    the two ends meet.
 
     Parameters
     ----------

@@ -10,10 +10,10 @@ from pymatgen.core import Structure
 from matsearch.core.records import Candidate, HullPlacement
 from matsearch.core.thresholds import earns_no_reward
 from matsearch.core.verification import Promoted
+from matsearch.core.verified import CONTROL, SURVIVOR
 from matsearch.core.verify_section import PromotionSection
 from matsearch.verify.strata import CONTROL_SPAN, control_stratum, stratum_of
 
-SURVIVOR, CONTROL = "survivor", "control"
 OVER_BUDGET = "over budget"
 DEARER_ALONE = "dearer than the whole budget"
 

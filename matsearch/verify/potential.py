@@ -4,7 +4,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from matsearch.core.boundary import contained
-from matsearch.core.dft import DftCalculation, DftOutcome, DftSettings, DftTask
+from matsearch.core.dft import DftCalculation, DftOutcome, DftSettings, DftTask, IonicSteps
 from matsearch.core.errors import DftError, PotentialError
 from matsearch.core.records import Frame
 from matsearch.core.schemes import get_scheme
@@ -13,7 +13,8 @@ from matsearch.core.verdict import FailureKind, Verdict
 from matsearch.core.verify_section import RunSection
 from matsearch.potentials import load_from
 from matsearch.potentials.frames import to_atoms
-from matsearch.verify.watch import STAGE, EndedError, Watch, verdict
+from matsearch.verify.stage import STAGE
+from matsearch.verify.watch import EndedError, Watch, verdict
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -79,9 +80,14 @@ class PotentialBackend:
         core_hours = (time.perf_counter() - begun) / 3600.0
         if isinstance(made, Verdict):
             return DftOutcome(key=task.key, verdict=made, core_hours=core_hours)
+        if isinstance(made, IonicSteps):
+            detail = f"fmax over {FMAX} eV/A after {MAX_STEPS} steps"
+            failed = verdict(FailureKind.NOT_CONVERGED, detail)
+            return DftOutcome(key=task.key, verdict=failed, unfinished=made, core_hours=core_hours)
         return DftOutcome(key=task.key, calculation=made.evolve(core_hours=core_hours), core_hours=core_hours)
 
-    def _relaxed(self, task: DftTask, begun: float) -> DftCalculation | Verdict:
+    def _relaxed(self, task: DftTask, begun: float) -> DftCalculation | IonicSteps | Verdict:
+        """Return the calculation, its steps if they ran out before it converged, or why it ended."""
         if task.settings.key != self.settings.key:
             return verdict(FailureKind.DFT_REFUSED, f"the task asks for other settings than {self.name} has")
         atoms = to_atoms(task.structure)
@@ -97,7 +103,7 @@ class PotentialBackend:
                 raise
             return verdict(FailureKind.ISOLATED_ATOM, "an atom has no neighbour within the cut-off")
         if not converged:
-            return verdict(FailureKind.NOT_CONVERGED, f"fmax over {FMAX} eV/A after {MAX_STEPS} steps")
+            return IonicSteps(frames=tuple(watch.frames), settings=self.settings, software=self.name)
         return self._calculation(task, watch.frames)
 
     def _calculation(self, task: DftTask, frames: list[Frame]) -> DftCalculation:

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from functools import partial
 
+from pymatgen.core import Composition
+
 from matsearch.core.boundary import contained
 from matsearch.core.dft import DftOutcome, DftTask
 from matsearch.core.faults import boundary
@@ -66,7 +68,8 @@ def known_outcomes(keys: Iterable[str], cache: ResultCache) -> dict[str, DftOutc
 def commit(outcome: DftOutcome, cache: ResultCache, owner: str, task: DftTask | None = None) -> DftOutcome:
     """Keep an outcome, and return it as it is kept.
 
-    A transient end and a bug are counted and not kept: a bug must not be remembered as a property of the crystal.
+    A transient end and a bug are counted and not kept: a bug must not be remembered as a property of the crystal. The last
+    try of a task is kept: as ``gave_up``, with why, what it cost and its steps.
 
     Parameters
     ----------
@@ -74,6 +77,9 @@ def commit(outcome: DftOutcome, cache: ResultCache, owner: str, task: DftTask | 
         What was asked: an answer to something else is kept as a ``wrong_document`` of this task.
     """
     outcome = outcome if task is None else checked(outcome, task)
+    if outcome.verdict is not None and outcome.verdict.transient:
+        n = cache.transient_counts([outcome.key]).get(outcome.key, 0) + 1
+        outcome = outcome if n <= MAX_TRANSIENT_RETRIES else _gave_up(outcome.key, n, outcome)
     if outcome.verdict is not None and _passing(outcome.verdict):
         cache.put_transient(outcome.key, outcome.verdict, owner)
     elif not cache.put_result(outcome.key, outcome.document(), owner):
@@ -85,17 +91,26 @@ def commit(outcome: DftOutcome, cache: ResultCache, owner: str, task: DftTask | 
 def checked(outcome: DftOutcome, task: DftTask) -> DftOutcome:
     """Return the outcome if it answers the task, else one that says why it does not."""
     calculation = outcome.calculation
+    computed = calculation or outcome.unfinished
     asked = task.structure.composition
     why = ""
     if outcome.key != task.key:
         why = f"the outcome of task {outcome.key[:16]} was returned for task {task.key[:16]}"
     elif (calculation is None) == (outcome.verdict is None):
         why = "an outcome is a calculation or a verdict, this is both or neither"
-    elif calculation is not None and calculation.structure.composition != asked:
-        why = f"a calculation of {calculation.structure.composition.formula} was returned for {asked.formula}"
-    elif calculation is not None and calculation.settings.key != task.settings.key:
+    elif others := [c for c in _compositions(outcome) if c != asked]:
+        why = f"a calculation of {others[0].formula} was returned for {asked.formula}"
+    elif computed is not None and computed.settings.key != task.settings.key:
         why = "the calculation was made with other settings than the task asks for"
     return outcome if not why else _failed(task.key, FailureKind.WRONG_DOCUMENT, why, outcome.core_hours)
+
+
+def _compositions(outcome: DftOutcome) -> list[Composition]:
+    """Return what was computed, of the end and of every step."""
+    calculation = outcome.calculation
+    frames = calculation.frames if calculation else outcome.unfinished.frames if outcome.unfinished else ()
+    ends = [calculation.structure] if calculation else []
+    return [structure.composition for structure in (*ends, *(frame.structure for frame in frames))]
 
 
 def _settled(task: DftTask, backend: DftBackend, cache: ResultCache, owner: str) -> DftOutcome:
@@ -111,9 +126,6 @@ def _settled(task: DftTask, backend: DftBackend, cache: ResultCache, owner: str)
         boundary("dft-committed")
         if outcome.verdict is None or not outcome.verdict.transient:
             return outcome
-        n = cache.transient_counts([task.key]).get(task.key, 0)
-        if n > MAX_TRANSIENT_RETRIES:
-            return _gave_up(task.key, n, outcome)
 
 
 def _passing(verdict: Verdict) -> bool:
@@ -124,7 +136,8 @@ def _gave_up(key: str, n: int, last: DftOutcome | None = None) -> DftOutcome:
     detail = f"ended {n} times in a time-out, for lack of memory or in a killed process"
     if last is None or last.verdict is None:
         return _failed(key, FailureKind.GAVE_UP, detail)
-    return _failed(key, FailureKind.GAVE_UP, f"{detail}; last: {last.verdict.detail}", last.core_hours)
+    detail = f"{detail}; last: {last.verdict.detail}"
+    return last.evolve(verdict=Verdict(kind=FailureKind.GAVE_UP, stage=STAGE, detail=detail))
 
 
 def _failed(key: str, kind: FailureKind, detail: str, core_hours: float = 0.0) -> DftOutcome:

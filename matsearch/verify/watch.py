@@ -9,13 +9,13 @@ from pymatgen.core import Lattice, Structure
 from matsearch.core.config import RelaxSection
 from matsearch.core.protocols import PotentialInfo
 from matsearch.core.records import Frame
+from matsearch.core.text import counted
 from matsearch.core.verdict import FailureKind, Verdict
-from matsearch.potentials.frames import EV_A3_TO_GPA
+from matsearch.potentials.frames import frame_of
+from matsearch.verify.stage import STAGE
 
 if TYPE_CHECKING:
     from ase import Atoms
-
-STAGE = "verify"
 
 _LIMITS = RelaxSection()
 """As the screening has them by default."""
@@ -58,7 +58,7 @@ class Watch:
             raise EndedError(failed)
         self.frames.append(_frame(self._atoms, self._info))
         if time.perf_counter() > self._deadline:
-            detail = f"over the time limit after {len(self.frames)} steps"
+            detail = f"over the time limit after {counted(len(self.frames), 'step')}"
             raise EndedError(verdict(FailureKind.TIME_OUT, detail))
 
 
@@ -88,18 +88,8 @@ def _check_numbers(atoms: "Atoms") -> Verdict | None:
 
 
 def _frame(atoms: "Atoms", info: PotentialInfo) -> Frame:
-    magmoms = atoms.calc.results.get("magmoms")
-    return Frame(
-        structure=Structure(
-            Lattice(atoms.cell.array), atoms.get_chemical_symbols(), atoms.get_scaled_positions(wrap=False)
-        ),
-        energy=float(atoms.get_potential_energy()),
-        forces=tuple(tuple(float(x) for x in row) for row in atoms.get_forces()),
-        stress=tuple(tuple(float(x) * EV_A3_TO_GPA for x in row) for row in atoms.get_stress(voigt=False)),
-        magmoms=None if magmoms is None else tuple(float(m) for m in magmoms),
-        scheme_id=info.scheme_id,
-        source=f"{info.name} {info.version}",
-    )
+    coords = atoms.get_scaled_positions(wrap=False)
+    return frame_of(Structure(Lattice(atoms.cell.array), atoms.get_chemical_symbols(), coords), atoms, info)
 
 
 def verdict(kind: FailureKind, detail: str) -> Verdict:

@@ -171,7 +171,7 @@ def test_progress_is_a_bar_on_a_terminal(commands, tmp_path):
 def test_status(done):
     document = on(done, "status", done.id, "--json").document
     assert set(document) == {
-        "campaign_id", "status", "generation", "history", "funnel", "verdicts", "work", "hull"
+        "campaign_id", "status", "generation", "history", "funnel", "verdicts", "work", "verification", "hull"
     }  # fmt: skip
     assert (document["status"], document["generation"], len(document["history"])) == ("finished", 2, 2)
     assert document["funnel"] == done.document["funnel"]

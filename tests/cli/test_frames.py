@@ -89,6 +89,20 @@ def test_every_step_of_what_ended_well_is_written(store, tmp_path, capsys):
     assert json.loads((tmp_path / "to" / "frames.json").read_text())["settings"] == said["settings"]
 
 
+def test_steps_of_a_relaxation_that_ran_out_of_them_are_written_as_such(store, tmp_path, capsys, monkeypatch):
+    from matsearch.verify import potential
+
+    monkeypatch.setattr(potential, "MAX_STEPS", 1)
+    good, _ = carried_out(store[0])
+    export_frames(None, tmp_path / "to", "extxyz", store[1], as_json=True)
+    (group,) = json.loads(capsys.readouterr().out)["settings"]
+    ran_out = {name for c in group["calculations"] if not c["converged"] for name in c["ids"]}
+    assert f"candidate:{good.candidate_id}" in ran_out
+    images = ase.io.read(tmp_path / "to" / group["files"][0]["name"], index=":")
+    kept = [atoms for atoms in images if atoms.info["ids"] == f"candidate:{good.candidate_id}"]
+    assert [atoms.info["converged"] for atoms in kept] == [False, False]
+
+
 def test_all_formats_are_named(store, tmp_path, capsys):
     carried_out(store[0])
     export_frames(CAMPAIGN.campaign_id, tmp_path / "to", "all", store[1], as_json=False)
@@ -98,7 +112,7 @@ def test_all_formats_are_named(store, tmp_path, capsys):
 
 
 def test_nothing_computed_and_unknown_formats_are_said(store, tmp_path):
-    with pytest.raises(InputError, match="no calculation that ended well"):
+    with pytest.raises(InputError, match="no calculation with an ionic step"):
         export_frames(None, tmp_path, "all", store[1], as_json=False)
     with pytest.raises(InputError, match="--format poscar"):
         export_frames(None, tmp_path, "poscar", store[1], as_json=False)

@@ -7,19 +7,14 @@ import pytest
 
 from matsearch.testing.samples import sample_structure
 from tests.commands import commands_in, stored, uri
-from tests.verifying import VERIFY, hull_file, search_arguments, verify_arguments
+from tests.verifying import VERIFY, search_arguments, verify_arguments
 
 
 @pytest.fixture(scope="module")
-def searched(tmp_path_factory):
-    """A finished search."""
-    folder = tmp_path_factory.mktemp("searched")
-    with commands_in(folder) as commands:
-        store = folder / "store.sqlite"
-        hull = hull_file(folder)
-        ended = commands.run(*search_arguments(store, hull))
-        assert ended.code == 0, ended.err
-        yield SimpleNamespace(commands=commands, store=store, hull=hull, id=ended.document["campaign_id"])
+def searched(toy_search, tmp_path_factory):
+    """A finished search, and commands."""
+    with commands_in(tmp_path_factory.mktemp("commands")) as commands:
+        yield SimpleNamespace(commands=commands, **vars(toy_search))
 
 
 @pytest.fixture
@@ -47,6 +42,11 @@ def test_a_campaign_is_verified_and_all_commands_show_it(searched, store, tmp_pa
     assert "core-hours were spent" in table.out
     assert f"matsearch report {searched.id}" in table.out
     assert sum('"verification-calculated"' in line for line in table.err.splitlines()) == 0
+    assert "Not DFT: in round 0 toy" in table.out
+    (done,) = run("status", searched.id, "--store", uri(store), "--json").document["verification"]
+    assert (done["calculations"], done["done"], done["failed"], done["waiting"]) == (5, 5, [], [])
+    assert done["standings"] == {"confirmed": 2, "refuted": 1}
+    assert "5 done, 0 failed, 0 waiting" in run("status", searched.id, "--store", uri(store)).out
     frames = run("frames", searched.id, "--to", tmp_path / "frames", "--store", uri(store), "--json")
     assert frames.code == 0, frames.err
 
@@ -88,7 +88,7 @@ def test_files_are_screened_and_verified_and_go_on(searched, tmp_path):
     first = searched.commands.run(*words)
     assert first.code == 0, first.err
     assert first.document["campaign_id"].startswith("mine-")
-    assert {c["formula"] for c in first.document["verification"]["sent"]} == {"AlC"}
+    assert {c["formula"] for c in first.document["verification"]["sent"]} == {"TiAl", "AlC"}
     again = searched.commands.run(*words)
     assert again.document["verification"] == first.document["verification"]
     assert not [event for event in again.events if event["event"] == "verification-calculated"]
@@ -102,6 +102,25 @@ def test_a_search_and_its_verification_are_one_command(searched, tmp_path):
     assert ended.document["funnel"]["sent"] == 2
     assert len(ended.document["top"]) > 2
     assert len(ended.document["verification"]["sent"]) == 3
+
+
+def test_a_search_that_finds_nobody_to_send_is_still_a_search(searched, tmp_path):
+    rule = VERIFY | {
+        "verify.promotion.threshold": -5,
+        "verify.promotion.strata": [],
+        "verify.promotion.controls": 0,
+    }
+    nobody = {k.replace(".", "__"): v for k, v in rule.items()}
+    words = search_arguments(tmp_path / "store.sqlite", searched.hull, **nobody)
+    ended = searched.commands.run(*words, "--verify")
+    assert ended.code == 0, ended.err
+    assert len(ended.document["top"]) > 2
+    assert ended.document["verification"] is None
+    assert "nobody to send" in ended.document["not_verified"]
+    text = searched.commands.run(*[word for word in words if word != "--json"], "--verify")
+    assert text.code == 0, text.err
+    assert "Nothing was verified: " in text.out
+    assert "matsearch show" in text.out
 
 
 @pytest.mark.parametrize(
@@ -142,9 +161,15 @@ def test_files_that_are_no_crystals_are_refused(searched, tmp_path):
     assert "holds no CIF" in searched.commands.run("verify", tmp_path / "empty").one_line()
 
 
+def test_how_many_of_all_files_cannot_be_asked(searched, tmp_path):
+    sample_structure("Ti", "Al", 4.9).to(filename=str(tmp_path / "a.cif"))
+    line = searched.commands.run("verify", tmp_path / "a.cif", "--survivors", "1", "--plan").one_line()
+    assert "verify.promotion.survivors: all crystals of files are sent" in line
+
+
 def test_code_that_a_store_names_is_not_run(searched, tmp_path):
     store = tmp_path / "store.sqlite"
-    python = {"verify__run__python": "/bin/true", "verify__backend": "gpaw"}
+    python = {"verify__run__python": "/bin/true", "verify__backend": "gpaw", "budget__generations": 1}
     done = searched.commands.run(*search_arguments(store, searched.hull, **python))
     assert done.code == 0, done.err
     words = ["verify", "--store", uri(store), "--plan"]
@@ -166,3 +191,21 @@ def test_inputs_for_another_machine(searched, store, tmp_path):
             assert {"INCAR", "POSCAR", "POTCAR.spec"} <= written
     assert (folder / "verification.json").is_file()
     assert stored(store) == before
+
+
+def test_inputs_are_not_put_beside_others(searched, store, tmp_path):
+    folder = tmp_path / "inputs"
+    folder.mkdir()
+    words = ["verify", "--store", uri(store), "--dry-run", folder, "--set", "verify.promotion.threshold=0.3"]
+    assert searched.commands.run(*words).code == 0  # an empty folder is as good as none
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    assert "is not empty" in searched.commands.run(*words).one_line()
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+
+def test_inputs_that_cannot_be_made_leave_nothing(searched, store, tmp_path):
+    folder = tmp_path / "inputs"
+    words = ["verify", "--store", uri(store), "--dry-run", folder, "--set", "verify.promotion.threshold=0.3"]
+    maker = ["--set", "verify.vasp.arguments={nonsense: 1}"]
+    assert "nonsense" in searched.commands.run(*words, *maker).one_line()
+    assert [path.name for path in tmp_path.iterdir()] == ["store.sqlite"]

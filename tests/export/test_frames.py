@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 
 from matsearch.core.config import PotentialSection
-from matsearch.core.dft import DftCalculation, DftSettings
+from matsearch.core.dft import DftSettings, IonicSteps
 from matsearch.core.errors import InputError
 from matsearch.core.records import Frame
 from matsearch.export.frames.chgnet import chgnet_frames
@@ -42,26 +42,17 @@ def frame_of(structure, energy=-7.5, **labels):
     )
 
 
-def source_of(*frames, key="a", names=("candidate:0123456789012345",), settings=SETTINGS, **fields):
-    last = frames[-1]
-    calculation = DftCalculation(
-        initial_structure=frames[0].structure,
-        structure=last.structure,
-        energy=last.energy,
-        energy_per_atom=last.energy / len(last.structure),
-        forces=last.forces or (),
-        frames=frames,
-        settings=settings,
-        run_type="GGA+U",
-        n_electrons=8,
-        n_kpoints=10,
-        spin_polarized=True,
-        n_steps=len(frames),
-        cores=2,
-        core_hours=0.1,
-        **{"hubbards": {"Fe": 5.3}, "software": "GPAW 26.7.0", **fields},
-    )
-    return FrameSource(key=key * 64, names=names, calculation=calculation)
+def source_of(
+    *frames,
+    key="a",
+    names=("candidate:0123456789012345",),
+    settings=SETTINGS,
+    hubbards={"Fe": 5.3},  # noqa: B006 - read alone
+    software="GPAW 26.7.0",
+    converged=True,
+):
+    steps = IonicSteps(frames=frames, settings=settings, hubbards=hubbards, software=software)
+    return FrameSource(key=key * 64, names=names, steps=steps, converged=converged)
 
 
 def rows_of(*sources):
@@ -117,6 +108,22 @@ def test_where_a_frame_is_from_stays_text(first, second):
         assert atoms.info["software"] == "GPAW 26.7.0"
         assert atoms.info["step"] == 0
         assert json.loads(atoms.info["hubbards"]) == {"Fe": 5.3}
+
+
+def test_steps_that_lead_to_no_minimum_say_so(tmp_path):
+    sources = [
+        source_of(frame_of(sample_structure(), -7.0)),
+        source_of(frame_of(sample_structure(), -6.0), key="b", converged=False),
+    ]
+    index = write_frames(sources, tmp_path)
+    (group,) = index["settings"]
+    assert [c["converged"] for c in group["calculations"]] == [True, False]
+    for name in ("extxyz", "mace"):
+        file = next(file for file in group["files"] if file["format"] == name)
+        images = ase.io.read(tmp_path / file["name"], index=":")
+        assert [atoms.info["converged"] for atoms in images] == [True, False]
+    data = chgnet_frames(rows_of(*sources)).data
+    assert [step["converged"] for steps in data.values() for step in steps.values()] == [True, False]
 
 
 def test_mace_finds_its_keys():
@@ -234,7 +241,7 @@ def test_a_campaigns_frames_come_from_real_calculations(tmp_path):
     crystal.perturb(0.1, seed=2)
     task = task_of(crystal, backend.settings)
     calculation = backend.run(task).calculation
-    source = FrameSource(key=task.key, names=("candidate:x",), calculation=calculation)
+    source = FrameSource(key=task.key, names=("candidate:x",), steps=calculation.steps)
     index = write_frames([source], tmp_path, ["extxyz"])
     images = ase.io.read(tmp_path / index["settings"][0]["files"][0]["name"], index=":")
     assert [a.get_potential_energy() for a in images] == [f.energy for f in calculation.frames]

@@ -9,6 +9,7 @@ import pytest
 
 from matsearch.cli.report import campaign_report, funnel_steps, report_campaign
 from matsearch.core.dft import DftOutcome
+from matsearch.core.records import KnownMatch
 from matsearch.core.verification import Stratum
 from matsearch.core.verified import Standing
 from matsearch.core.verify_section import PromotionSection
@@ -91,9 +92,9 @@ def test_potential_and_dft_side_by_side(verification):
 
 
 def test_rates_keep_what_failed_and_what_waits(verification):
-    rates = {rate.of: rate for rate in verification.rates}
+    rates = {rate.of: rate for rate in verification.rates if "under 0.1 eV/atom" in rate.name}
     assert sorted(rates) == [9, 25, 30, 40]
-    assert (rates[9].count, rates[9].share) == (3, pytest.approx(1 / 3))
+    assert (rates[9].count, rates[9].estimate) == (3, pytest.approx(1 / 3))
     assert (rates[9].lower, rates[9].upper) == pytest.approx((0.0749, 0.7007), abs=1e-4)  # published tables
     assert "11 more survivors were not sent" in rates[40].note
     assert "31.7 percent" in verification.beside
@@ -107,10 +108,39 @@ def test_a_random_sample_estimates_all_survivors():
     promoted = tuple(p.evolve(stratum=int(p.energy_above_hull > 0)) for p in plan().promoted[:9])
     planned = plan(rule=rule, strata=tuple(strata), promoted=promoted)
     report = counted(plans=[planned])
-    (estimate,) = [rate for rate in report.rates if "17 survivors" in rate.name]
-    assert estimate.share == pytest.approx((1 + 16 * 2 / 8) / 17)
+    at_all = [rate for rate in report.rates if "17 survivors" in rate.name]
+    estimate, near, below = at_all
+    assert near.estimate == pytest.approx((1 + 16 * 1 / 8) / 17)
+    assert below.estimate == pytest.approx(1 / 17)
+    assert "of valid, estimated from those sent: 3.3 percent" in report.beside
+    assert estimate.estimate == pytest.approx((1 + 16 * 2 / 8) / 17)
     two = counted(plans=[planned, planned.evolve(round=1)])
     assert not any("survivors" in rate.name for rate in two.rates)
+
+
+def test_rates_under_each_limit_and_the_published_one_beside_its_like(verification):
+    of_sent = [(rate.name, rate.count) for rate in verification.rates if rate.name.endswith("of sent")]
+    assert of_sent == [
+        (f"DFT-confirmed under {limit} eV/atom, of sent", n)
+        for limit, n in [("0.1", 3), ("0.03", 2), ("0", 1)]
+    ]
+    assert "DFT-confirmed under 0 eV/atom, of sent: 11.1 percent (1 of 9; the published one is inside" in (
+        verification.beside
+    )
+
+
+def test_a_known_phase_is_not_below_the_hull():
+    first, *others = candidates()
+    known = first.evolve(match=KnownMatch(kind="structure", known_id="toy-1"))
+    report = counted(crystals=[known, *others])
+    assert [rate.count for rate in report.rates if rate.name.endswith("of sent")] == [3, 2, 0]
+
+
+def test_a_stand_in_is_not_called_dft():
+    stand_in = SETTINGS.evolve(code="toy", scheme_id="toy")
+    report = counted(plans=[plan(settings=stand_in)])
+    assert all("confirmed by a stand-in for DFT, under" in rate.name for rate in report.rates)
+    assert report.beside == ""
 
 
 def test_core_hours_count_each_calculation_once_and_failures_too(verification):
@@ -141,6 +171,10 @@ def test_a_later_round_has_the_last_word():
         (
             {"sample": "stratified"},
             "stratified: at random from each stratum of energy above hull; strata from 0, 0.03",
+        ),
+        (
+            {"sample": "all"},
+            "far above the hull too; survivors are those predicted under 0.1 eV/atom, controls the others; uncertainty",
         ),
         ({"core_hours": 12.5}, "up to 12.5 core-hours predicted"),
         ({"flagged": True}, "flagged ones too, last; seed 7."),
@@ -205,7 +239,7 @@ def test_the_page_says_what_was_sent_and_what_came_of_it(html):
         "3 controls sent: 1 confirmed, 2 refuted.",
         "Total energies of different codes or functionals never meet.",
         "not chosen: known phase 2, flagged 1",
-        "GPAW PBE (gpaw-pbe) ; cutoff 700; kpoint density 3.5",
+        "GPAW PBE (gpaw-pbe) ; cutoff 700 eV; kpoint density 3.5 1/Å",
         "toy-17: the reference has no structure",
         "diamond for C-194 (-0.130 eV/atom, " + HOSTILE,
         "33.3% 7.5% to 70.1%",

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests.commands import commands_in, stored
-from tests.verifying import hull_file, search_arguments, verify_arguments
+from tests.verifying import verify_arguments
 
 BOUNDARIES = {
     "verification-planned": 0,
@@ -21,20 +21,21 @@ BOUNDARIES = {
     "concluded": 0,
 }
 """Where to kill, and how many calculations are in flight there."""
+USUAL = ("dft-ended#2", "verification-judged")
+"""Something is computed and not kept; everything is computed and nothing of it is learned."""
 
 
 @pytest.fixture(scope="module")
-def searched(tmp_path_factory):
+def searched(toy_search, tmp_path_factory):
     """A finished search, and what its verification says when nothing disturbs it."""
-    folder = tmp_path_factory.mktemp("searched")
+    folder = tmp_path_factory.mktemp("calm")
     with commands_in(folder) as commands:
-        store = folder / "store.sqlite"
-        ended = commands.run(*search_arguments(store, hull_file(folder)))
-        assert ended.code == 0, ended.err
-        calm = shutil.copy(store, folder / "calm.sqlite")
+        calm = shutil.copy(toy_search.store, folder / "calm.sqlite")
         said = commands.run(*verify_arguments(calm))
         assert said.code == 0, said.err
-        yield SimpleNamespace(commands=commands, store=store, answer=timeless(calm), said=said.document)
+        yield SimpleNamespace(
+            commands=commands, store=toy_search.store, answer=timeless(calm), said=said.document
+        )
 
 
 def timeless(store):
@@ -58,7 +59,9 @@ def work(store):
     return len(finished), sum(end is None for _, end in found)
 
 
-@pytest.mark.parametrize("where", BOUNDARIES)
+@pytest.mark.parametrize(
+    "where", [pytest.param(at, marks=() if at in USUAL else pytest.mark.slow) for at in BOUNDARIES]
+)
 def test_after_a_kill_the_same_command_goes_on(searched, tmp_path, where):
     store = shutil.copy(searched.store, tmp_path / "store.sqlite")
     words = verify_arguments(store)

@@ -119,13 +119,17 @@ def test_the_job_of_a_task_has_its_key_and_documents_a_failure(run, run_section)
     task = dft_task(sample_structure("Fe", "O", 4.3), gpaw_settings_of(), "FeO (x-1)", [3.5, 0.4])
     good, bad = gpaw_job(task, {}, run_section()), gpaw_job(task, {}, run_section(fails=True))
     assert good.name == "GPAW FeO (x-1)"
-    responses = {**run(good)[0], **run(bad)[0]}
+    bad_responses, store = run(bad)
+    responses = {**run(good)[0], **bad_responses}
     outcome, failed = (document_to_outcome(responses[made.uuid][1].output) for made in (good, bad))
     assert outcome.key == failed.key == task.key
     assert outcome.calculation.initial_structure == task.structure
     assert failed.calculation is None
     assert failed.verdict.kind == FailureKind.NOT_CONVERGED
     assert failed.core_hours > 0
+    assert document_to_outcome(stored(store, bad)) == failed
+    assert failed.unfinished.frames == outcome.calculation.frames
+    assert failed.unfinished.software == "GPAW 0.0"
     boxed = dft_task(sample_structure(), gpaw_settings_of(relax=False), "x", box=True)
     made = gpaw_job(boxed, {}, run_section())
     responses, _ = run(made)

@@ -4,8 +4,7 @@ import shutil
 from types import SimpleNamespace
 
 import pytest
-from jobflow import JobStore, run_locally
-from maggma.stores import MemoryStore
+from jobflow import run_locally
 
 import matsearch
 from matsearch.core.campaign import CandidateQuery
@@ -14,11 +13,9 @@ from matsearch.core.dft import DftOutcome
 from matsearch.core.errors import DftError, InputError, InternalErrorRateError, StoreError
 from matsearch.core.verdict import MAX_TRANSIENT_RETRIES, FailureKind, Verdict
 from matsearch.core.verify_section import VerifySection
-from matsearch.graph.api import resolve_config, verification_config
+from matsearch.graph.api import verification_config
 from matsearch.graph.backends import calculation_folder
 from matsearch.graph.calculations import FlowBackend, outcome_of
-from matsearch.graph.local import run_campaign
-from matsearch.graph.verify_jobs import owner_of
 from matsearch.graph.verify_local import run_verification, screen_given
 from matsearch.graph.verify_makers import VerifyMaker
 from matsearch.pipeline.given_campaign import given_config
@@ -26,57 +23,7 @@ from matsearch.pipeline.rounds import calculations_of, plans_of
 from matsearch.store import open_repository
 from matsearch.testing.samples import sample_structure
 from matsearch.verify.settings import dft_task
-from tests.commands import SMALL as SIZES
-from tests.verifying import SMALL, VERIFY, hull_file, toy_backend
-
-
-@pytest.fixture(scope="module")
-def searched(tmp_path_factory):
-    """A finished search in a store, to be copied."""
-    folder = tmp_path_factory.mktemp("searched")
-    sizes = {**SIZES, **{key.replace("__", "."): value for key, value in SMALL.items()}}
-    reference = {"reference.source": str(hull_file(folder)), "reference.scheme": "toy"}
-    config = resolve_config("toy", {**sizes, **reference})
-    record = run_campaign(config, f"sqlite:///{folder}/store.sqlite")
-    return SimpleNamespace(record=record, store=folder / "store.sqlite")
-
-
-@pytest.fixture
-def begun(searched, tmp_path):
-    """The search in a store of its own, and its configuration with a verify section."""
-    shutil.copy(searched.store, tmp_path / "store.sqlite")
-    return SimpleNamespace(
-        id=searched.record.campaign_id,
-        uri=f"sqlite:///{tmp_path}/store.sqlite",
-        config=verification_config(searched.record, VERIFY),
-        record=searched.record,
-    )
-
-
-def verified_in(uri, campaign_id):
-    """Return what DFT said, times apart."""
-    repository = open_repository(uri, create=False)
-    try:
-        everybody = repository.query_candidates(CandidateQuery(campaign_id=campaign_id))
-        return {
-            c.candidate_id: (c.verification.model_dump(mode="json", exclude={"core_hours"}), c.flags)
-            for c in everybody
-            if c.verification
-        }
-    finally:
-        repository.close()
-
-
-def work_in(uri, campaign_id):
-    repository = open_repository(uri, create=False)
-    try:
-        return repository.work_summary(owner_of(campaign_id))
-    finally:
-        repository.close()
-
-
-def memory():
-    return JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
+from tests.verifying import VERIFY, memory, standings, toy_backend, verified_in, work_in
 
 
 class Scripted:
@@ -100,15 +47,6 @@ class Scripted:
             raise kind
         verdict = Verdict(kind=kind, stage="verify", detail="scripted")
         return DftOutcome(key=task.key, verdict=verdict, core_hours=0.5)
-
-
-def standings(uri, campaign_id):
-    repository = open_repository(uri, create=False)
-    try:
-        everybody = repository.query_candidates(CandidateQuery(campaign_id=campaign_id))
-        return {c.formula: c.verification.standing for c in everybody if c.verification}
-    finally:
-        repository.close()
 
 
 def test_survivors_are_confirmed_by_the_potential_that_found_them(begun):
@@ -233,10 +171,10 @@ def test_refusals(begun):
         run_verification(strict, begun.id, begun.uri, jobstore=memory())
 
 
-def test_jobs_that_failed_leave_a_verdict(begun):
+def test_a_job_without_a_document_was_killed_and_is_tried_again(begun):
     task = SimpleNamespace(key="k", label="Ti2Al")
     outcome = outcome_of(None, task, begun.config.verify)
-    assert outcome.verdict.kind is FailureKind.CALCULATION_FAILED
+    assert outcome.verdict.kind is FailureKind.WORKER_DIED
 
 
 @pytest.mark.parametrize(
@@ -255,9 +193,9 @@ def test_calculations_have_a_folder_that_a_restart_finds(store, folder, expected
     assert str(calculation_folder(config.verify, store)) == expected.format(here=tmp_path)
 
 
-def test_given_crystals_become_a_campaign_that_is_verified(tmp_path, searched):
+def test_given_crystals_become_a_campaign_that_is_verified(tmp_path, toy_search):
     uri = f"sqlite:///{tmp_path}/given.sqlite"
-    like = verification_config(searched.record, {k: v for k, v in VERIFY.items() if "promotion" not in k})
+    like = verification_config(toy_search.record, {k: v for k, v in VERIFY.items() if "promotion" not in k})
     like = like.model_copy(
         update={"verify": like.verify.model_copy(update={"promotion": type(like.verify.promotion)()})}
     )

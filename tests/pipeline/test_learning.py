@@ -81,6 +81,19 @@ def test_what_is_no_formula_is_not_passed_on():
     assert line.endswith("it decomposes into TiAl")
 
 
+@pytest.mark.parametrize("label", ["Ti1e400 (x)", "Ti" + "9" * 400 + " (x)", "(((( (x)", "Ti0 (x)", "\n (x)"])
+def test_no_label_stops_it(label):
+    (line,) = feedback_lines([said(0, Standing.REFUTED, 0.15, decomposition={label: 1.0})], [PBE])
+    assert line.endswith(": refuted")
+
+
+def test_who_said_it_is_never_guessed():
+    (line,) = feedback_lines([said(0, Standing.CONFIRMED, -0.0001, predicted=-0.0002)], [])
+    assert line == (
+        "Ti3Al (Pm-3m): predicted 0.000, another calculation 0.000 eV/atom above the hull: confirmed"
+    )
+
+
 def test_the_most_telling_come_first():
     batch = [
         said(0, Standing.REFUTED, 0.15),
@@ -135,11 +148,30 @@ def test_an_answer_stands_until_a_later_round_has_one(verdicts):
 
 
 def test_other_flags_stay():
-    candidate = sample_candidate(energy_above_hull=-0.2, flags=(TOO_GOOD_FLAG,))
+    candidate = strange()
     (refuted,) = with_verdicts([candidate], {candidate.candidate_id: verified(Standing.REFUTED, 0.3)})
-    assert refuted.flags == (REFUTED_FLAG, TOO_GOOD_FLAG)
-    confirmed = verified(Standing.CONFIRMED, 0.0, round=1)
-    assert with_verdicts([refuted], {candidate.candidate_id: confirmed})[0].flags == (TOO_GOOD_FLAG,)
+    assert set(refuted.flags) == {REFUTED_FLAG, *candidate.flags}
+    hint = verified(Standing.INDICATIVE, 0.0, round=1)
+    assert with_verdicts([refuted], {candidate.candidate_id: hint})[0].flags == candidate.flags
+
+
+def strange(slot=0, **fields):
+    """Return a crystal that is not believed until it is checked."""
+    relaxation = sample_relaxation(crystal("Ti3Al"))
+    flags = (TOO_GOOD_FLAG, "unknown_kind")
+    return sample_candidate(slot, energy_above_hull=-0.2, relaxation=relaxation, flags=flags, **fields)
+
+
+@pytest.mark.parametrize("standing", Standing)
+def test_who_was_not_believed_until_checked_is_believed_once_confirmed(standing):
+    first = strange()
+    copy = strange(1, duplicate_of=first.candidate_id)
+    judged = {first.candidate_id: verified(standing, -0.15)}
+    settled = with_verdicts([first, copy, strange(2)], judged)
+    believed = [TOO_GOOD_FLAG not in c.flags for c in settled]
+    assert believed == [standing is Standing.CONFIRMED] * 2 + [False]
+    assert all("unknown_kind" in c.flags for c in settled)
+    assert with_verdicts(settled, judged) == settled
 
 
 def test_the_funnel_goes_on_to_its_last_bar():
@@ -237,7 +269,7 @@ def test_show_says_what_dft_said(capsys):
         "DFT (GPAW PBE)",
         "predicted +0.0100",
         *reasons,
-        "1.2 core-hours",
+        "1.25 core-hours",
         "4 phases",
     ):
         assert word in shown

@@ -1,3 +1,5 @@
+from importlib.metadata import version
+
 import pytest
 
 from matsearch.core.errors import ReferenceHullError
@@ -42,6 +44,7 @@ def test_a_round_is_written_down_before_anything_runs(repository, record, config
     assert plans_of(repository, record.campaign_id) == [plan]
     assert (plan.round, plan.generation, plan.settings) == (0, 1, PBE)
     assert plan.rule == config.verify.promotion.model_dump(mode="json")
+    assert (plan.seed, plan.packages["matsearch"]) == (config.seed, version("matsearch"))
     assert [p.role for p in plan.promoted] == ["survivor"] * 3 + ["control"]
     assert {p.formula for p in plan.phases} == set(PHASES)
     assert (plan.asked, plan.valid, plan.unique) == (4, 4, 4)
@@ -151,6 +154,14 @@ def test_what_still_runs_stays_pending(repository, record, config):
     conclude(record, plan, repository)
     assert Standing.PENDING not in standings(repository).values()
     assert is_finished(plan, repository)
+
+
+def test_a_verdict_waits_for_no_other_candidate(repository, record, config):
+    plan = plan_round(record, config, repository, PBE)
+    compute(plan, repository, {"Ti3Al": 0.03}, skip={"TiAl3"})
+    conclude(record, plan, repository)
+    assert standings(repository)["Ti3Al"] is Standing.CONFIRMED
+    assert standings(repository)["TiAl3"] is Standing.PENDING
 
 
 def test_a_finished_round_is_not_begun_again(repository, record, config):

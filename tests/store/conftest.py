@@ -1,4 +1,4 @@
-"""One mongod a test process."""
+"""Databases of the test process's mongod."""
 
 import multiprocessing
 import uuid
@@ -7,18 +7,6 @@ import pytest
 
 for _suite in ("repository", "repository_candidates", "repository_work", "result_cache"):
     pytest.register_assert_rewrite(f"matsearch.testing.{_suite}")
-
-# after the line above, so that their assertions explain themselves
-from matsearch.testing.mongo import NO_MONGOD, find_mongod, running_mongod
-
-
-@pytest.fixture(scope="session")
-def mongod():
-    """URI of a real server, without a database."""
-    if find_mongod() is None:
-        pytest.skip(NO_MONGOD)
-    with running_mongod() as uri:
-        yield uri
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from matsearch.core.dft import DftSettings
 from matsearch.core.verification import Promoted, Stratum, VerificationPlan
-from matsearch.core.verified import Standing, Verified
 from matsearch.core.verify_section import PromotionSection
 from matsearch.verify import intervals
 from matsearch.verify.estimate import (
@@ -20,7 +19,7 @@ from matsearch.verify.estimate import (
     stratified_rate,
     survivor_counts,
 )
-from matsearch.verify.intervals import StratumCount, exact_interval, finite_interval, stratified_interval
+from matsearch.verify.intervals import StratumCount, exact_interval, stratified_interval
 
 
 def drawn(population: int, hits: int, sent: int, k: int) -> float:
@@ -110,7 +109,7 @@ def test_clopper_pearson_as_its_tails_define_it(counted):
 @settings(deadline=None)
 def test_a_finite_population_is_known_better(row):
     k, n, population = row
-    lower, upper = finite_interval(k, n, population)
+    lower, upper = stratified_interval([StratumCount(population, n, k)])
     assert k / population <= lower <= upper <= (population - n + k) / population
     assert (lower == upper) == (n == population)
     binomial = exact_interval(k, n)
@@ -169,13 +168,22 @@ def test_an_estimate_of_survivors_becomes_one_of_all_asked():
     assert "of this campaign" in asked.note
 
 
-@pytest.mark.parametrize(("count", "inside"), [(2, True), (6, False), (0, True)])
-def test_the_published_rate_is_inside_the_interval_or_not(count, inside):
-    beside = beside_published(plain_rate(count, 6, "DFT-confirmed of sent"), 0.1)
-    assert beside.inside is inside
-    assert "31.7" in beside.sentence
-    assert "under 0 eV/atom" in beside.sentence
-    assert "under 0 eV/atom" not in beside_published(beside.rate, 0.0).sentence
+@pytest.mark.parametrize(("count", "where"), [(2, "inside"), (6, "outside"), (0, "inside")])
+def test_the_published_rate_is_inside_the_interval_or_not(count, where):
+    said = beside_published([plain_rate(count, 6, "DFT-confirmed under 0 eV/atom, of sent")])
+    assert "31.7 percent of MatLLMSearch's generated crystals that DFT puts under 0 eV/atom" in said
+    assert (
+        f"of sent: {100 * count / 6:.1f} percent ({count} of 6; the published one is {where} the interval"
+        in said
+    )
+
+
+def test_what_is_counted_is_said():
+    hits = "DFT-confirmed under 0 eV/atom,"
+    drawn = stratified_rate([StratumCount(10, 5, 2)], hits)
+    every = [*dft_verified_rates(9, 8, 7, 6, 3, unsent=1, hits=hits), drawn]
+    every += projected_rates(drawn, 10, 40, 30, 20, hits)
+    assert all(hits in rate.name for rate in every)
 
 
 def test_counts_of_a_plan():
@@ -212,15 +220,5 @@ def test_counts_of_a_plan():
         predicted_core_hours=4.0,
         created_at="2026-01-01T00:00:00+00:00",
     )
-    said = {
-        name: Verified(
-            standing=standing,
-            role="survivor",
-            predicted_energy_above_hull=0.0,
-            threshold=0.1,
-            settings_key="s",
-            calculation_key="c",
-        )
-        for name, standing in {"a": Standing.CONFIRMED, "b": Standing.FAILED, "d": Standing.CONFIRMED}.items()
-    }
-    assert survivor_counts(plan, said) == [StratumCount(4, 1, 1), StratumCount(9, 2, 0)]
+    # d is a control
+    assert survivor_counts(plan, {"a", "d"}) == [StratumCount(4, 1, 1), StratumCount(9, 2, 0)]

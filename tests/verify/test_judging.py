@@ -164,8 +164,10 @@ def test_a_refutation_that_needs_no_substitute_stands():
     assert verdict(everything(), plan).standing is Standing.CONFIRMED
 
 
-@pytest.mark.parametrize("with_u", [NAME, "li", "lial"])
-@pytest.mark.parametrize("above", [-0.05, 0.3])
+@pytest.mark.parametrize(
+    ("with_u", "above"),
+    [(NAME, -0.05), (NAME, 0.3), ("li", -0.05), ("li", 0.3), ("lial", -0.05)],
+)
 def test_energies_with_and_without_u_decide_nothing(with_u, above):
     outcomes = everything(own=HULL_ENERGY + above)
     mixed = outcomes[with_u].calculation.evolve(run_type="GGA+U", hubbards={"Li": 3.0})
@@ -173,6 +175,16 @@ def test_energies_with_and_without_u_decide_nothing(with_u, above):
     assert found.standing is Standing.INDICATIVE
     assert any("with and without U" in line for line in found.reasons)
     assert found.energy_above_hull == pytest.approx(above)
+
+
+@pytest.mark.parametrize(("above", "standing"), [(0.2, Standing.INDICATIVE), (0.3, Standing.REFUTED)])
+def test_phases_of_its_own_kind_refute_whatever_has_u(above, standing):
+    """LiAl with U is on the facet; without it Li and Al alone are at -2.35 eV/atom, and refute from -2.25 on."""
+    outcomes = everything(own=HULL_ENERGY + above)
+    for name in ("lial", "lial-2"):
+        mixed = outcomes[name].calculation.evolve(run_type="GGA+U", hubbards={"Li": 3.0})
+        outcomes[name] = outcomes[name].evolve(calculation=mixed)
+    assert verdict(outcomes).standing is standing
 
 
 def test_energies_that_all_have_u_meet():
@@ -194,6 +206,11 @@ def test_a_crystal_that_became_another_is_not_confirmed(above, standing):
     assert found.reasons == ("relaxed to another crystal: judged as what it became",)
 
 
+def test_a_document_of_another_crystal_of_the_formula_confirms_nothing():
+    found = verdict(everything() | {NAME: done(MOVED, HULL_ENERGY + 0.02, initial=MOVED)})
+    assert found.standing is Standing.INDICATIVE
+
+
 def test_a_crystal_that_became_a_known_one_is_no_discovery():
     hull = hull_of([LI, AL, LIAL, LIAL_HIGH, known("li3al", "Li3Al", -2.4, MOVED)], ("Li", "Al"))
     found = verdict(everything() | {NAME: done(MOVED, HULL_ENERGY, initial=CRYSTAL)}, hull=hull)
@@ -209,8 +226,7 @@ def test_a_known_crystal_found_again_keeps_its_standing_and_says_so():
 
 
 def test_a_phase_that_became_another_crystal_is_named():
-    outcome = done(crystal("LiAl", stretched=2.0), -3.08, initial=crystal("LiAl"))
-    found = verdict(everything(lial_2=outcome))
+    found = verdict(everything(lial_2=done(crystal("LiAl"), -3.08)))
     assert found.standing is Standing.CONFIRMED
     assert found.reasons == ("LiAl (lial-2): relaxed to another crystal, judged as what it became",)
 

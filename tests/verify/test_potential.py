@@ -81,6 +81,9 @@ def test_time_and_steps_have_limits(strained, monkeypatch):
     outcome = run(strained)
     assert outcome.verdict.kind is FailureKind.NOT_CONVERGED
     assert outcome.core_hours > 0
+    first, second = outcome.unfinished.frames
+    assert first.structure == strained
+    assert second.energy < first.energy
 
 
 def test_crystals_that_fall_apart_are_verdicts():
@@ -102,6 +105,7 @@ def test_what_cannot_be_loaded_is_said(monkeypatch):
         backend.require_ready()
 
 
+@pytest.mark.slow
 def test_chgnet_gives_moments_and_refuses_isolated_atoms(rock_salt):
     backend = PotentialBackend(PotentialSection(name="chgnet"), RunSection())
     calculation = run(rock_salt, backend=backend).calculation

@@ -259,3 +259,45 @@ def test_many_candidates_ask_for_few_distances():
     candidates = [crystal(i, 0.0001 * i, 5.0 + 0.001 * i) for i in range(600)]
     promote(candidates, PromotionSection(survivors=4), hours, 7, distance=counted)
     assert len(asked) <= 3 * 203
+
+
+def everybody():
+    """Return one of each kind: plain, known, flagged, a control, far above, and three that nobody may send."""
+    return [
+        crystal(0, 0.02),
+        crystal(1, 0.0, match=KNOWN),
+        crystal(2, -0.3, flags=(FAR_GEOMETRY_FLAG,)),
+        crystal(3, 0.2),
+        crystal(4, 2.0, flags=(FAR_GEOMETRY_FLAG,)),
+        crystal(5, 0.02, duplicate_of="other"),
+        crystal(6, 0.02, verification=SENT),
+        crystal(7, None),
+    ]
+
+
+ALL = PromotionSection(survivors=1, controls=0, sample="all")
+
+
+@pytest.mark.parametrize("flagged", [False, True])
+def test_all_sends_everybody_that_has_a_place(flagged):
+    promotion = chosen(everybody(), ALL.model_copy(update={"flagged": flagged}))
+    assert [(p.role, p.energy_above_hull) for p in promotion.promoted] == [
+        ("survivor", -0.3),
+        ("survivor", 0.0),
+        ("survivor", 0.02),
+        ("control", 0.2),
+        ("control", 2.0),
+    ]
+    assert promotion.left_out == {"duplicate": 1, "sent before": 1, "not scored": 1}
+    limits = [(s.lower, s.upper, s.population, s.sent) for s in promotion.strata[:4]]
+    assert limits == [(None, 0.0, 1, 1), (0.0, 0.03, 2, 2), (0.03, 0.1, 0, 0), (0.1, None, 2, 2)]
+
+
+@given(st.permutations(range(8)), st.floats(0.5, 12.0))
+def test_all_keeps_the_budget_and_counts_everybody(order, budget):
+    candidates = everybody()
+    rule = ALL.model_copy(update={"core_hours": budget})
+    promotion = chosen([candidates[i] for i in order], rule)
+    assert promotion == chosen(candidates, rule)
+    assert sum(p.core_hours for p in promotion.promoted) <= budget + 1e-9
+    assert len(promotion.promoted) + sum(promotion.left_out.values()) == 8

@@ -65,7 +65,8 @@ def test_it_gives_up_after_the_retries_and_says_so_ever_after(cache, task, other
     assert "scripted" in outcomes["one"].verdict.detail
     assert outcomes["two"].calculation is not None
     assert backend.keys == [task.key] * TRIES + [other.key]
-    assert cache.get_results([task.key]) == {}
+    assert known_outcomes([task.key], cache)[task.key] == outcomes["one"]
+    assert outcomes["one"].core_hours == 0.5
     later = ScriptedBackend()
     assert carry_out({"one": task}, later, cache, "c")["one"].verdict.kind is FailureKind.GAVE_UP
     assert later.keys == []
@@ -129,6 +130,23 @@ def test_another_crystals_answer_is_refused(cache, task, other):
 
 def _with_other_settings(calculation):
     return calculation.evolve(settings=calculation.settings.evolve(functional="another"))
+
+
+def test_steps_of_another_crystal_are_refused(task, other):
+    steps = toy_backend().run(other).calculation.steps
+    failed = ScriptedBackend("not_converged").run(task)
+    refused = checked(failed.evolve(unfinished=steps), task)
+    assert refused.verdict.kind is FailureKind.WRONG_DOCUMENT
+    assert refused.unfinished is None
+    mine = failed.evolve(unfinished=toy_backend().run(task).calculation.steps)
+    assert checked(mine, task) is mine
+
+
+def test_an_outcome_stored_before_steps_were_kept_opens(cache, task):
+    document = ScriptedBackend("not_converged").run(task).document()
+    del document["unfinished"]
+    cache.put_result(task.key, document, "c")
+    assert known_outcomes([task.key], cache)[task.key].unfinished is None
 
 
 def test_the_first_answer_stays(cache, task):

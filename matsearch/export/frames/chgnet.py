@@ -50,7 +50,7 @@ def chgnet_frames(rows: Sequence[Row]) -> ChgnetFrames:
 
 
 def _document(row: Row) -> dict[str, Any]:
-    frame, calculation = row.frame, row.source.calculation
+    frame, steps = row.frame, row.source.steps
     magmoms = None if frame.magmoms is None else np.abs(frame.magmoms).tolist()
     return {
         "structure": frame.structure.as_dict(),
@@ -62,9 +62,10 @@ def _document(row: Row) -> dict[str, Any]:
         "formula": frame.structure.composition.reduced_formula,
         "step": row.step,
         "scheme_id": frame.scheme_id,
-        "settings_key": calculation.settings.key,
-        "software": calculation.software,
-        "hubbards": dict(sorted(calculation.hubbards.items())),
+        "converged": row.source.converged,
+        "settings_key": steps.settings.key,
+        "software": steps.software,
+        "hubbards": dict(sorted(steps.hubbards.items())),
     }
 
 

@@ -73,20 +73,21 @@ def _for_mace(row: Row) -> "Atoms":
 
 def _atoms(row: Row) -> "Atoms":
     """Return the geometry with where it comes from; no value looks like a number or a truth value to a reader."""
-    calculation, settings = row.source.calculation, row.source.calculation.settings
+    steps, settings = row.source.steps, row.source.steps.settings
     atoms = to_atoms(row.frame.structure)
     atoms.info = {
         "ids": " ".join(_plain(name).replace(" ", "_") for name in row.source.names),
         # the reduced formulas NaN and InF would be read as numbers
         "formula": row.frame.structure.composition.formula,
         "step": row.step,
+        "converged": row.source.converged,
         "task_key": f"key:{row.source.key}",
         "settings_key": f"key:{settings.key}",
         "scheme_id": _plain(row.frame.scheme_id),
         "code": _plain(settings.code),
         "functional": _plain(settings.functional),
-        "software": _plain(calculation.software),
-        "hubbards": json.dumps({_plain(symbol): u for symbol, u in sorted(calculation.hubbards.items())}),
+        "software": _plain(steps.software),
+        "hubbards": json.dumps({_plain(symbol): u for symbol, u in sorted(steps.hubbards.items())}),
     }
     return atoms
 

@@ -59,7 +59,7 @@ def write_frames(
     """
     contents: dict[str, bytes] = {}
     groups = []
-    for group in by_settings([source for source in sources if source.calculation.frames]):
+    for group in by_settings(sources):
         files = []
         for form in formats:
             name, text, said = _file(group, form)
@@ -101,8 +101,9 @@ def _described(group: SettingsRows) -> dict[str, Any]:
             {
                 "task_key": source.key,
                 "ids": list(source.names),
-                "formula": source.calculation.formula,
-                "software": source.calculation.software,
+                "formula": source.formula,
+                "software": source.steps.software,
+                "converged": source.converged,
                 "frames": kept.count(source.key),
             }
             for source in sources

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from matsearch.core.dft import DftCalculation, DftSettings
+from matsearch.core.dft import DftSettings, IonicSteps
 from matsearch.core.keys import content_key
 from matsearch.core.model import Record
 from matsearch.core.records import Frame
@@ -18,11 +18,19 @@ class FrameSource(Record):
         Of its task.
     names : tuple of str
         What it was computed for, such as ``candidate:0123456789abcdef`` or ``phase:LiAl-227``; at least one.
+    converged : bool
+        Whether it ended well. Each step's electrons converged in any case.
     """
 
     key: str
     names: tuple[str, ...]
-    calculation: DftCalculation
+    steps: IonicSteps
+    converged: bool = True
+
+    @property
+    def formula(self) -> str:
+        """Reduced formula."""
+        return self.steps.frames[0].structure.composition.reduced_formula
 
 
 class Row(Record):
@@ -71,7 +79,7 @@ def by_settings(sources: Sequence[FrameSource]) -> list[SettingsRows]:
     """
     groups: dict[str, list[FrameSource]] = {}
     for source in sorted(sources, key=_order):
-        groups.setdefault(source.calculation.settings.key, []).append(source)
+        groups.setdefault(source.steps.settings.key, []).append(source)
     found = [_distinct(group) for group in groups.values()]
     return sorted(
         found, key=lambda group: (group.settings.code, group.settings.functional, group.settings.key)
@@ -79,17 +87,17 @@ def by_settings(sources: Sequence[FrameSource]) -> list[SettingsRows]:
 
 
 def _order(source: FrameSource) -> tuple[str, tuple[str, ...], str]:
-    return source.calculation.formula, source.names, source.key
+    return source.formula, source.names, source.key
 
 
 def _distinct(sources: Iterable[FrameSource]) -> SettingsRows:
     rows: dict[str, Row] = {}
     n = 0
     for source in sources:
-        for step, frame in enumerate(source.calculation.frames):
+        for step, frame in enumerate(source.steps.frames):
             n += 1
             rows.setdefault(_content(frame), Row(source=source, step=step, frame=frame))
-    settings = next(iter(rows.values())).source.calculation.settings
+    settings = next(iter(rows.values())).source.steps.settings
     return SettingsRows(settings=settings, rows=tuple(rows.values()), n_repeats=n - len(rows))
 
 

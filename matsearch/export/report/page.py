@@ -19,11 +19,12 @@ from matsearch.export.report.crystals import drawn_cell, element_colours
 from matsearch.export.report.drift import drift_sentence
 from matsearch.export.report.figures import Figure
 from matsearch.export.report.fronts import fronts_words
+from matsearch.export.report.parameters import parameter_words
+from matsearch.export.report.stand_in import stand_in_words
 from matsearch.export.report.verification_words import (
     APART,
     PARITY_NOTE,
     core_hours_words,
-    setting_words,
     standing_counts,
     standing_words,
 )
@@ -148,10 +149,11 @@ def _environment() -> "Environment":
         "counted": lambda value: NOTHING if value is None else f"{value:,}",
         "said": lambda value: NOTHING if value in (None, "") else value,
         "share": lambda share: NOTHING if share is None else f"{rounded(share, 3):.1%}",
-        "setting": setting_words,
+        "parameter": parameter_words,
         "standings": standing_counts,
         "standing": standing_words,
         "core_hours": core_hours_words,
+        "stand_in": stand_in_words,
     }
     environment.globals |= {
         "nothing": NOTHING,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from matsearch.core.agreement import ChemistryCount, Confusion, ErrorSummary, Rate
 from matsearch.core.model import Record
 
 
@@ -93,66 +94,10 @@ class SentCrystal(Record):
     core_hours: float = 0.0
 
 
-class ErrorLine(Record):
-    """Potential minus DFT of one quantity: as :class:`matsearch.verify.agreement_summary.ErrorSummary`."""
+class ErrorLine(ErrorSummary):
+    """Potential minus DFT of one quantity, and of which crystals."""
 
     of: str
-    quantity: str
-    unit: str
-    n: int
-    mean: float | None = None
-    mean_absolute: float | None = None
-    rms: float | None = None
-    lower: float | None = None
-    upper: float | None = None
-
-
-class ConfusionLine(Record):
-    """Crystals by what was predicted and what DFT found, at one threshold in eV/atom."""
-
-    threshold: float
-    true_stable: int
-    false_stable: int
-    false_unstable: int
-    true_unstable: int
-
-
-class ChemistryLine(Record):
-    """How the survivors of one chemistry fared; ``lower`` and ``upper`` are of confirmed over sent."""
-
-    chemistry: str
-    sent: int
-    confirmed: int
-    indicative: int
-    refuted: int
-    failed: int
-    pending: int
-    lower: float
-    upper: float
-
-
-class RateLine(Record):
-    """A rate with its denominator and the 95 percent interval, all from 0 to 1.
-
-    Attributes
-    ----------
-    name : str
-        What is counted of what.
-    count, of : int
-        As they were counted.
-    share : float or None
-        Count over denominator, or estimated where strata were drawn from; None where nothing allows it.
-    note : str
-        What limits it; may be empty.
-    """
-
-    name: str
-    count: int
-    of: int
-    share: float | None
-    lower: float
-    upper: float
-    note: str = ""
 
 
 class VerificationReport(Record):
@@ -164,7 +109,7 @@ class VerificationReport(Record):
         In the order of rounds and choice.
     false_stable, false_unstable : tuple of str
         Candidate ids: survivors refuted; controls found under the threshold.
-    rates : tuple of RateLine
+    rates : tuple of Rate
     beside : str
         How the rates stand beside a published one.
     core_hours : float
@@ -177,11 +122,11 @@ class VerificationReport(Record):
     rounds: tuple[RoundNumbers, ...]
     sent: tuple[SentCrystal, ...]
     errors: tuple[ErrorLine, ...]
-    confusions: tuple[ConfusionLine, ...]
-    chemistries: tuple[ChemistryLine, ...]
+    confusions: tuple[Confusion, ...]
+    chemistries: tuple[ChemistryCount, ...]
     false_stable: tuple[str, ...]
     false_unstable: tuple[str, ...]
-    rates: tuple[RateLine, ...]
+    rates: tuple[Rate, ...]
     beside: str = ""
     core_hours: float
     phases_core_hours: float

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from matsearch.core.rounding import rounded
+from matsearch.core.rounding import figures, rounded
 from matsearch.core.text import counted
 from matsearch.core.verification import NeededPhase, VerificationPlan
 from matsearch.export.report.verification_numbers import SentCrystal, VerificationReport
@@ -13,6 +13,7 @@ _STANDINGS = ("confirmed", "indicative", "refuted", "failed", "pending")
 _SAMPLES = {
     "best": "the most promising",
     "stratified": "at random from each stratum of energy above hull",
+    "all": "everybody that has a place, however many, known phases, flagged ones and those far above the hull too",
 }
 
 APART = (
@@ -32,22 +33,28 @@ PARITY_NOTE = (
 def rule_words(rule: Mapping[str, Any], seed: int) -> str:
     """Return a sampling rule in words."""
     sample = rule["sample"]
-    parts = [
-        (
-            f"{counted(rule['survivors'], 'survivor')} predicted under {rule['threshold']:g} eV/atom and "
-            f"{counted(rule['controls'], 'control')} predicted over it"
-        ),
-        f"{sample}: {_SAMPLES.get(sample, sample)}",
-    ]
+    parts = [f"{sample}: {_SAMPLES[sample]}"]
+    if sample == "all":
+        parts.append(
+            f"survivors are those predicted under {rule['threshold']:g} eV/atom, controls the others"
+        )
+    else:
+        parts.insert(0, _places(rule))
     if sample == "best":
         parts.append(f"unlikeness to those chosen before counts {rule['diversity']:.0%}")
-    else:
+    if sample == "stratified":
         parts.append(f"strata from {', '.join(f'{limit:g}' for limit in rule['strata'])} eV/atom")
     parts.append(f"uncertainty {rule['uncertainty']:g} eV/atom where no other potential was asked")
     if rule["core_hours"] is not None:
         parts.append(f"up to {rule['core_hours']:g} core-hours predicted")
-    parts.append("flagged ones too, last" if rule["flagged"] else "none that is flagged")
+    if sample != "all":
+        parts.append("flagged ones too, last" if rule["flagged"] else "none that is flagged")
     return f"{'; '.join(parts)}; seed {seed}."
+
+
+def _places(rule: Mapping[str, Any]) -> str:
+    survivors, controls = counted(rule["survivors"], "survivor"), counted(rule["controls"], "control")
+    return f"{survivors} predicted under {rule['threshold']:g} eV/atom and {controls} predicted over it"
 
 
 def hull_words(plan: VerificationPlan, *, same_code: bool) -> str:
@@ -59,13 +66,6 @@ def hull_words(plan: VerificationPlan, *, same_code: bool) -> str:
     if same_code:
         return f"{name} itself, whose energies are of the same code and settings"
     return "nothing: no reference phase was computed, so that every verdict is indicative"
-
-
-def setting_words(value: Any) -> str:
-    """Return the value of a setting."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def substitute_words(phase: NeededPhase) -> str:
@@ -92,8 +92,8 @@ def standing_words(each: SentCrystal | None) -> str:
 def core_hours_words(report: VerificationReport) -> str:
     """Return what was predicted and what was spent."""
     return (
-        f"{report.core_hours:.3g} core-hours were spent, {report.phases_core_hours:.3g} of them on reference phases; "
-        f"{report.predicted_core_hours:.3g} were predicted."
+        f"{figures(report.core_hours)} core-hours were spent, {figures(report.phases_core_hours)} of them on reference "
+        f"phases; {figures(report.predicted_core_hours)} were predicted."
     )
 
 

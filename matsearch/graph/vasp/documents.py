@@ -4,14 +4,14 @@ from typing import Any
 
 from pymatgen.core import Structure
 
-from matsearch.core.dft import DftCalculation, DftTask
+from matsearch.core.dft import DftCalculation, DftTask, IonicSteps
+from matsearch.core.records import Frame
 from matsearch.core.schemes import get_scheme
 from matsearch.core.text import counted, one_line
 from matsearch.core.verdict import FailureKind, Verdict
 from matsearch.crystal.hubbard import hubbard_u
 from matsearch.graph.vasp import reading
-
-STAGE = "verify"
+from matsearch.verify.stage import STAGE
 
 
 def calculation_from(document: Any, task: DftTask, folder: str = "") -> DftCalculation | Verdict:
@@ -28,7 +28,7 @@ def calculation_from(document: Any, task: DftTask, folder: str = "") -> DftCalcu
     folder : str
         Where the files are, if not where the document says.
     """
-    given = list(document) if isinstance(document, (list, tuple)) else [document]
+    given = _given(document)
     try:
         documents = [reading.as_task_document(one) for one in given if one is not None]
         if not given or given[-1] is None:
@@ -39,6 +39,41 @@ def calculation_from(document: Any, task: DftTask, folder: str = "") -> DftCalcu
     except (ValueError, TypeError, AttributeError, LookupError) as error:
         detail = f"no whole VASP task document for {task.label}: {error}"
         return _verdict(FailureKind.WRONG_DOCUMENT, detail)
+
+
+def unfinished_from(document: Any, task: DftTask) -> IonicSteps | None:
+    """Return the ionic steps of a calculation that ended as ``not_converged`` or ``scf_not_converged``.
+
+    Steps whose electrons took all that NELM allows are left out, and calculations of another functional, U or crystal.
+
+    Parameters
+    ----------
+    document : emmet TaskDoc, dict, or a list of them
+        For which :func:`calculation_from` says so.
+    """
+    documents = [reading.as_task_document(one) for one in _given(document) if one is not None]
+    alike = [one for one in documents if _refused(one, task) is None]
+    frames = [frame for one in alike for frame in _sound_frames(one, task)]
+    if not frames:
+        return None
+    return IonicSteps(
+        frames=tuple(frames),
+        settings=task.settings,
+        hubbards=reading.hubbards(alike[-1]),
+        software=f"VASP {alike[-1].calcs_reversed[0].vasp_version}",
+    )
+
+
+def _sound_frames(document: Any, task: DftTask) -> list[Frame]:
+    n_electronic = reading.parameter(document, "NELM")
+    frames = reading.frames(document, task.settings.scheme_id, task.label)
+    steps = reading.ionic_steps(document)
+    pairs = zip(frames, steps, strict=True)
+    return [frame for frame, step in pairs if reading.electronic_steps(step) < n_electronic]
+
+
+def _given(document: Any) -> list[Any]:
+    return list(document) if isinstance(document, (list, tuple)) else [document]
 
 
 def _cut_short(documents: list[Any], n_asked: int) -> Verdict:

@@ -29,9 +29,11 @@ def vasp_flow(task: DftTask, section: VaspSection) -> Flow:
     flows = order_flows(task, section)
     gathered = gather_documents([[found.output for found in vasp_jobs(flow)] for flow in flows])
     gathered.name = f"{task.label}: documents"
-    # a calculation that fails leaves those before it, and the other magnetic orders, to be read
-    gathered.config.on_missing_references = OnMissing.NONE
     whole = Flow([*flows, gathered], output=gathered.output, name=task.label)
+    for found, _ in whole.iterflow():
+        # a calculation that fails leaves those before it, and the other magnetic orders, to be read; those after it fail
+        # for want of a structure, since a workflow manager waits forever for a job that is never begun
+        found.config.on_missing_references = OnMissing.NONE
     whole.update_metadata({"matsearch_task": task.key})
     return whole
 
@@ -67,14 +69,21 @@ def vasp_jobs(flow: Flow) -> Iterator[Job]:
             yield found
 
 
-@job
+@job(data=["ionic_steps"])
 def gather_documents(orders: Sequence[Sequence[Any]]) -> list[Any]:
     """Return the task documents of all magnetic orders, those of the order that counts last.
 
-    It is the one of the lowest energy per atom among those whose last calculation converged.
+    It is the one of the lowest energy per atom among those whose last calculation converged. Band structures and
+    densities of states stay with the documents of their own jobs: together they may be more than a database takes.
     """
     ranked = sorted(orders, key=lambda documents: _rank(documents[-1]), reverse=True)
-    return [document for documents in ranked for document in documents]
+    return [_without_objects(document) for documents in ranked for document in documents]
+
+
+def _without_objects(document: Any) -> Any:
+    if isinstance(document, dict):
+        return {key: value for key, value in document.items() if key != "vasp_objects"}
+    return document if document is None else document.model_copy(update={"vasp_objects": None})
 
 
 def _rank(document: Any) -> tuple[bool, bool, float]:

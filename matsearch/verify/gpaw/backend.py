@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from matsearch.core.boundary import contained
-from matsearch.core.dft import DftCalculation, DftOutcome, DftTask
+from matsearch.core.dft import UNFINISHED, DftCalculation, DftOutcome, DftTask
 from matsearch.core.errors import DftError
 from matsearch.core.progress import report
 from matsearch.core.text import counted, one_line
@@ -13,8 +13,9 @@ from matsearch.core.verify_section import GpawSection, RunSection
 from matsearch.verify.gpaw import process as processes
 from matsearch.verify.gpaw.folder import TaskFolder
 from matsearch.verify.gpaw.ready import Installation, available_cores, require_gpaw
-from matsearch.verify.gpaw.results import STAGE, Failure, Result, Step, calculation_of
+from matsearch.verify.gpaw.results import Failure, Result, Step, calculation_of, steps_of
 from matsearch.verify.settings import GPAW, gpaw_settings
+from matsearch.verify.stage import STAGE
 
 _MEMORY_WORDS = ("MemoryError", "bad_alloc", "Cannot allocate memory", "oom-kill", "Out Of Memory")
 
@@ -83,7 +84,8 @@ class GpawBackend:
         made = contained(STAGE, lambda: self._made(task, folder, found))
         hours = folder.core_hours()
         if isinstance(made, Verdict):
-            return DftOutcome(key=task.key, verdict=made, core_hours=hours)
+            unfinished = steps_of(task, folder.steps(), found.version) if made.kind in UNFINISHED else None
+            return DftOutcome(key=task.key, verdict=made, unfinished=unfinished, core_hours=hours)
         return DftOutcome(key=task.key, calculation=made, core_hours=hours)
 
     def _made(self, task: DftTask, folder: TaskFolder, found: Installation) -> DftCalculation | Verdict:
@@ -121,14 +123,14 @@ class GpawBackend:
             return finished
         result = folder.result()
         if isinstance(result, Failure):
-            return result.verdict()
+            return _failed(task, result.verdict(), len(folder.steps()))
         if not in_time:
             return self._timed_out(folder, f"{cores} processes")
         return _lost(folder, code, kernel_killed=processes.out_of_memory_kills() > kills_before)
 
     def _timed_out(self, folder: TaskFolder, who: str) -> Verdict:
         steps = folder.steps()
-        reached = f", forces up to {steps[-1].fmax:.3g} eV/A" if steps else ""
+        reached = f", {steps[-1].reached}" if steps else ""
         detail = (
             f"{self._run.time_limit_h:g} h were not enough ({who}): {counted(len(steps), 'ionic step')} done{reached}; "
             "the next attempt goes on from there"
@@ -198,6 +200,17 @@ def _finished(task: DftTask, folder: TaskFolder) -> DftCalculation | Verdict | N
         core_hours=folder.core_hours(),
         folder=folder.path,
     )
+
+
+def _failed(task: DftTask, verdict: Verdict, n_steps: int) -> Verdict:
+    """Return the verdict of a worker; GPAW's own error says nothing of electrons that do not converge."""
+    if verdict.kind is not FailureKind.SCF_NOT_CONVERGED:
+        return verdict
+    n = task.settings.parameters["max_scf_iterations"]
+    detail = (
+        f"the electrons did not converge in {counted(n, 'iteration')}, after {counted(n_steps, 'ionic step')}"
+    )
+    return verdict.evolve(detail=detail)
 
 
 def _lost(folder: TaskFolder, code: int | None, *, kernel_killed: bool) -> Verdict:

@@ -136,12 +136,17 @@ def _asked(python: str) -> dict[str, Any]:
             check=False,
             env={**one_thread_environment(), "PYTHONSAFEPATH": "1"},
         )
-        said = json.loads(child.stdout.strip().splitlines()[-1])
-    except (OSError, subprocess.TimeoutExpired, ValueError, IndexError) as error:
+    except (OSError, subprocess.TimeoutExpired) as error:
         raise DftError(
             f"{python} cannot be asked for GPAW: {one_line(str(error))}",
             "set verify.run.python to a Python that has GPAW",
         ) from error
+    try:
+        said = dict(json.loads(child.stdout.strip().splitlines()[-1]))
+    except (ValueError, TypeError, IndexError):
+        # a library that does not fit can end the interpreter itself
+        words = one_line(" ".join(child.stderr.split()[-30:]))
+        said = {"error": f"exit status {child.returncode} {words}".strip()}
     if "error" in said:
         raise DftError(f"GPAW cannot be used with {python}: {one_line(said['error'])}", _INSTALL)
-    return dict(said)
+    return said

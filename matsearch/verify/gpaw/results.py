@@ -8,14 +8,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 from pymatgen.core import Lattice, Structure
 
-from matsearch.core.dft import DftCalculation, DftTask
+from matsearch.core.dft import DftCalculation, DftTask, IonicSteps
 from matsearch.core.model import Record
 from matsearch.core.records import Frame
 from matsearch.core.text import one_line
 from matsearch.core.verdict import FailureKind, Verdict
 from matsearch.crystal.hubbard import hubbard_u
+from matsearch.verify.stage import STAGE
 
-STAGE = "verify"
 MAX_BYTES = 256 * 1024 * 1024
 _WITH_U = "PBE+U"
 
@@ -55,6 +55,12 @@ class Step(Record):
     def fmax(self) -> float:
         """Largest force on an atom in eV/angstrom."""
         return max(math.hypot(*force) for force in self.forces)
+
+    @property
+    def reached(self) -> str:
+        """How far it is from a minimum. Symmetry may leave no forces, and the stress alone to relax."""
+        stress = max(abs(component) for row in self.stress for component in row)
+        return f"forces up to {self.fmax:.3f} eV/A, stress up to {stress:.2f} GPa"
 
 
 class Failure(Record):
@@ -134,10 +140,10 @@ def calculation_of(
         return Verdict(kind=FailureKind.WRONG_DOCUMENT, stage=STAGE, detail=detail)
     last = steps[-1]
     if not result.converged:
-        detail = f"{len(steps)} ionic steps were not enough: forces up to {last.fmax:.3g} eV/A"
+        detail = f"{len(steps)} ionic steps were not enough: {last.reached}"
         return Verdict(kind=FailureKind.NOT_CONVERGED, stage=STAGE, detail=detail)
-    software = f"GPAW {result.versions.get('gpaw', '')}".strip()
-    frames = tuple(_frame(step, task, f"{software} {task.settings.functional}") for step in steps)
+    software = _software(result.versions.get("gpaw", ""))
+    frames = _frames(steps, task, software)
     return DftCalculation(
         initial_structure=task.structure,
         structure=frames[-1].structure,
@@ -159,6 +165,33 @@ def calculation_of(
         core_hours=core_hours,
         directory=str(folder),
     )
+
+
+def steps_of(task: DftTask, steps: list[Step], version: str) -> IonicSteps | None:
+    """Return the steps of a calculation that did not converge; None where it made none.
+
+    Parameters
+    ----------
+    version : str
+        Of GPAW.
+    """
+    if not steps:
+        return None
+    software = _software(version)
+    return IonicSteps(
+        frames=_frames(steps, task, software),
+        settings=task.settings,
+        hubbards=hubbards_of(task),
+        software=software,
+    )
+
+
+def _software(version: str) -> str:
+    return f"GPAW {version}".strip()
+
+
+def _frames(steps: list[Step], task: DftTask, software: str) -> tuple[Frame, ...]:
+    return tuple(_frame(step, task, f"{software} {task.settings.functional}") for step in steps)
 
 
 def _frame(step: Step, task: DftTask, source: str) -> Frame:

@@ -234,7 +234,7 @@ def explained(error: Exception) -> dict[str, str]:
         kind = "dft_refused"
     elif isinstance(error, MemoryError):
         kind = "out_of_memory"
-    return {"kind": kind, "detail": f"{name}: {detail}", "traceback": traceback.format_exc()}
+    return {"kind": kind, "detail": f"{name}: {detail}".rstrip(": "), "traceback": traceback.format_exc()}
 
 
 def end_when_left() -> None:

@@ -3,14 +3,18 @@ from emmet.core.tasks import TaskDoc
 
 from matsearch.core.dft import DftCalculation
 from matsearch.core.verdict import FailureKind
+from matsearch.core.verify_section import VerifySection
+from matsearch.graph.calculations import outcome_of
 from matsearch.graph.vasp import calculation_from
 from matsearch.testing.samples import sample_structure
+from matsearch.verify.stage import checked
 
 LDAU = """<incar>
   <i type="logical" name="LDAU"> T  </i>
   <v name="LDAUU"> 4.00000000</v>
   <v name="LDAUJ"> 0.00000000</v>
   <v type="int" name="LDAUL"> 1</v>"""
+OUT_OF_STEPS = [('name="NSW">     5<', 'name="NSW">     4<')]
 U_ON_SILICON = [("<incar>", LDAU)]
 
 
@@ -65,6 +69,33 @@ def test_a_u_that_the_scheme_does_not_mean_is_refused(silicon, task_of, document
 
     assert ended.kind == FailureKind.WRONG_DOCUMENT
     assert "U is {'Si': 4.0}, mp-gga-gga+u-raw means {}" in ended.detail
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "n_kept"),
+    [
+        ({"edits": OUT_OF_STEPS}, FailureKind.NOT_CONVERGED, 6),
+        ({"name": "scf_unconverged"}, FailureKind.SCF_NOT_CONVERGED, 3),
+    ],
+)
+def test_sound_steps_before_a_verdict_are_kept(silicon, task_of, document, options, kind, n_kept):
+    # in the first of the four steps of the reference relaxation the electrons did not converge
+    task = task_of(silicon)
+    documents = [document(), document(**options)]
+    section = VerifySection(backend="vasp")
+    outcome = outcome_of(documents, task, section)
+    assert outcome.verdict.kind == kind
+    assert len(outcome.unfinished.frames) == n_kept
+    assert outcome.unfinished.software.startswith("VASP ")
+    assert checked(outcome, task) is outcome
+
+
+def test_steps_of_another_functional_are_not_kept(silicon, task_of, document):
+    task = task_of(silicon, maker="MP24DoubleRelaxStaticMaker")
+    assert (
+        outcome_of([document(edits=OUT_OF_STEPS), None], task, VerifySection(backend="vasp")).unfinished
+        is None
+    )
 
 
 @pytest.mark.parametrize("garbled", [{}, {"state": "successful"}, "words", [{"calcs_reversed": []}], 7])

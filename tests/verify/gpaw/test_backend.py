@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from matsearch.core.dft import DftOutcome
 from matsearch.core.errors import DftError
 from matsearch.core.progress import LOGGER_NAME
 from matsearch.core.protocols import DftBackend
@@ -59,7 +60,11 @@ def test_a_finished_task_is_not_computed_again(fake_gpaw, backend, folder):
         (RESULT, "calculation_failed", "unreadable result"),
         (STEP + RESULT.replace("true", "false"), "not_converged", "1 ionic steps were not enough"),
         (STEP + RESULT.replace('"Al"', '"Cu"'), "wrong_document", "Cu in place of Al"),
-        (error("scf_not_converged"), "scf_not_converged", "why"),
+        (
+            STEP + error("scf_not_converged"),
+            "scf_not_converged",
+            "did not converge in 333 iterations, after 1 ionic step",
+        ),
         (error("out_of_memory"), "out_of_memory", "why"),
     ],
 )
@@ -70,6 +75,32 @@ def test_every_end_is_a_verdict(fake_gpaw, backend, body, kind, words):
     assert outcome.verdict.stage == "verify"
     assert words in outcome.verdict.detail
     assert outcome.core_hours > 0
+
+
+@pytest.mark.parametrize(
+    ("end", "n_kept"),
+    [
+        (RESULT.replace("true", "false"), 2),
+        (error("scf_not_converged"), 2),
+        ("os.kill(os.getpid(), 9)", 2),
+        (error("calculation_failed"), None),
+        (RESULT.replace('"Al"', '"Cu"'), None),
+    ],
+)
+def test_steps_before_a_verdict_are_kept_where_they_are_good(fake_gpaw, backend, end, n_kept):
+    outcome = backend(fake_gpaw(STEP + STEP + end)).run(task_of(aluminium()))
+    assert outcome.calculation is None
+    if n_kept is None:
+        assert outcome.unfinished is None
+        return
+    assert [frame.energy for frame in outcome.unfinished.frames] == [-3.5] * n_kept
+    assert outcome.unfinished.software == "GPAW 0.0"
+    assert outcome.unfinished.settings == task_of(aluminium()).settings
+    assert DftOutcome.model_validate(outcome.document()) == outcome
+
+
+def test_an_end_before_the_first_step_keeps_none(fake_gpaw, backend):
+    assert backend(fake_gpaw(error("scf_not_converged"))).run(task_of(aluminium())).unfinished is None
 
 
 def test_a_kill_while_the_kernel_ran_out_of_memory(fake_gpaw, backend, monkeypatch):
@@ -101,7 +132,7 @@ def test_a_hanging_calculation_is_ended_with_all_its_children(fake_gpaw, backend
     outcome = backend(fake_gpaw(hang), time_limit_h=1.0 / 3600).run(task_of(aluminium()))
     assert time.monotonic() - begun < 10
     assert outcome.verdict.kind == FailureKind.TIME_OUT
-    assert "1 ionic step done, forces up to 0.5 eV/A" in outcome.verdict.detail
+    assert "1 ionic step done, forces up to 0.500 eV/A, stress up to 1.00 GPa" in outcome.verdict.detail
     assert outcome.core_hours == pytest.approx(1 / 3600, rel=0.8)
     with pytest.raises(ProcessLookupError):
         _gone(int(mark.read_text()))
@@ -215,9 +246,10 @@ def test_what_is_missing_is_named_with_its_remedy(fake_gpaw, monkeypatch, tmp_pa
     assert require_gpaw(RunSection(python=python, cores=1, mpirun="no-such-mpirun")).version == "0.0"
     with pytest.raises(DftError, match=r"no PAW datasets \(pip install gpaw-data"):
         require_gpaw(RunSection(python=fake_gpaw("", elements=()), cores=1))
-    monkeypatch.setattr(ready, "_PROBE", "print('no JSON')")
-    with pytest.raises(DftError, match="cannot be asked for GPAW"):
-        installation(sys.executable)
+    for probe, words in (("print('no JSON')", "exit status 0"), ("import os; os.abort()", "exit status -6")):
+        monkeypatch.setattr(ready, "_PROBE", probe)
+        with pytest.raises(DftError, match=rf"GPAW cannot be used with .*{words}.*libxc-dev"):
+            installation(sys.executable)
     monkeypatch.setattr(ready, "_PROBE", ready_probe_without_gpaw())
     with pytest.raises(DftError, match=r"No module named 'gpaw'.*matsearch\[gpaw\].*libxc-dev"):
         installation(sys.executable)

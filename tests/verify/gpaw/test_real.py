@@ -41,6 +41,7 @@ def test_a_stretched_metal_is_under_tension(backend):
     assert calculation.energy == pytest.approx(-3.0, abs=0.2)
 
 
+@pytest.mark.slow
 def test_a_density_that_cannot_converge_in_two_iterations(backend):
     outcome = backend().run(task_of(aluminium(), max_scf_iterations=2))
     assert outcome.verdict.kind == FailureKind.SCF_NOT_CONVERGED

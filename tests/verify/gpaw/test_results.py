@@ -125,7 +125,7 @@ def test_a_document_of_another_crystal_is_refused():
 def test_ionic_steps_that_ran_out():
     verdict = made(task_of(aluminium()), converged=False)
     assert verdict.kind == FailureKind.NOT_CONVERGED
-    assert "0.5 eV/A" in verdict.detail
+    assert "forces up to 0.500 eV/A, stress up to 1.00 GPa" in verdict.detail
 
 
 def test_the_worker_needs_no_matsearch():
