@@ -79,7 +79,7 @@ def report_campaign(campaign: str | None, to: Path, n: int, store: str | None, *
         campaign_id = result.record.campaign_id
         entries = Ledger(repository, campaign_id).entries()
         plans, outcomes = plans_of(repository, campaign_id), calculations_of(repository, campaign_id)
-    verification = verification_report(result.record, result.candidates, plans, outcomes)
+    verification = verification_report(result.candidates, plans, outcomes)
     written_at = datetime.now(UTC).isoformat(timespec="seconds")
     files = write_report(campaign_report(result, n, written_at, entries, verification), to)
     if as_json:

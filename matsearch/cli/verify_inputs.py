@@ -47,6 +47,10 @@ def write_inputs_of(
                 "campaign_id": plan.campaign_id,
                 "folder": str(folder),
                 "settings": plan.settings.document(),
+                "rule": plan.rule,
+                "seed": plan.seed,
+                "strata": [stratum.document() for stratum in plan.strata],
+                "left_out": plan.left_out,
                 "calculations": _write_calculations(plan, search, repository, whole),
                 "without_structure": [p.phase_id for p in plan.phases if p.structure is None],
             }

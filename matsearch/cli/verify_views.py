@@ -40,11 +40,9 @@ _TO_THE_LEFT = {"formula", "role", "standing", "id"}
 
 def report_of(repository: Repository, result: SearchResult) -> VerificationReport | None:
     """Return what there is to say of a campaign's verification; None where nothing was sent."""
-    record = result.record
-    plans = plans_of(repository, record.campaign_id)
-    return verification_report(
-        record, result.candidates, plans, calculations_of(repository, record.campaign_id)
-    )
+    campaign_id = result.record.campaign_id
+    plans = plans_of(repository, campaign_id)
+    return verification_report(result.candidates, plans, calculations_of(repository, campaign_id))
 
 
 def print_verification(result: SearchResult, said: VerificationReport) -> None:

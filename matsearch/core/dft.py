@@ -37,17 +37,21 @@ class DftSettings(Record):
         The energy scheme of its energies.
     parameters : dict
         JSON types: cut-off, k-points, smearing, convergence, the relaxation's own. Never cores or time limits.
+    limits : dict
+        JSON types: ``max_steps``, ``max_scf_iterations``, ``tries``. They say how long a calculation is gone on with, and
+        change no answer of one that ends well: no part of ``key``.
     """
 
     code: str
     functional: str
     scheme_id: str
     parameters: dict[str, Any] = {}
+    limits: dict[str, Any] = {}
 
     @property
     def key(self) -> str:
-        """Content key of the settings."""
-        return content_key("dft-settings/1", self.document())
+        """Content key of the settings, limits apart."""
+        return content_key("dft-settings/1", {k: v for k, v in self.document().items() if k != "limits"})
 
 
 class DftTask(Record):

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from matsearch.core.potential_rules import IMPORT_PATH
 from matsearch.core.section import Section
 from matsearch.core.sections import PotentialSection
+from matsearch.core.verdict import MAX_TRANSIENT_RETRIES
 
 
 class PromotionSection(Section):
@@ -53,11 +54,9 @@ class PromotionSection(Section):
     def _rising(self) -> "PromotionSection":
         limits = (*self.strata, self.threshold)
         if any(a >= b for a, b in itertools.pairwise(limits)):
-            raise ValueError(
-                f"verify.promotion.strata: must rise and stay below the threshold, got {list(limits)}"
-            )
+            raise ValueError(f"strata must rise and stay below the threshold, got {list(limits)}")
         if self.survivors + self.controls == 0:
-            raise ValueError("verify.promotion: survivors and controls are both 0: nobody would be sent")
+            raise ValueError("survivors and controls are both 0: nobody would be sent")
         return self
 
 
@@ -80,7 +79,9 @@ class GpawSection(Section):
     ] = 3.5
     smearing: Annotated[float, Field(gt=0, description="Fermi-Dirac width, eV.")] = 0.05
     fmax: Annotated[float, Field(gt=0, description="Convergence of forces and cell, eV/angstrom.")] = 0.03
-    max_steps: Annotated[int, Field(ge=1, description="Ionic steps before not_converged.")] = 60
+    max_steps: Annotated[
+        int, Field(ge=1, description="Ionic steps before not_converged. Raise it to go on.")
+    ] = 60
     max_scf_iterations: Annotated[int, Field(ge=1, description="Before scf_not_converged.")] = 333
     keep_symmetry: Annotated[bool, Field(description="Keep the space group while relaxing.")] = True
 
@@ -123,11 +124,9 @@ class VaspSection(Section):
         import re
 
         if ":" in self.maker and not re.fullmatch(IMPORT_PATH, self.maker):
-            raise ValueError(f"verify.vasp.maker: {self.maker!r} is no package.module:Name")
+            raise ValueError(f"maker: {self.maker!r} is no package.module:Name")
         if ":" in self.maker and not self.allow_import:
-            raise ValueError(
-                f"verify.vasp.maker: {self.maker} names code; set verify.vasp.allow_import: true"
-            )
+            raise ValueError(f"maker: {self.maker} names code; set verify.vasp.allow_import: true")
         return self
 
 
@@ -140,6 +139,14 @@ class RunSection(Section):
     time_limit_h: Annotated[float, Field(gt=0, description="Hours of one calculation before time_out.")] = (
         24.0
     )
+    tries: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="How often a calculation is tried that ran out of time or memory or was killed, in all. "
+            "Raise it to try failed ones again.",
+        ),
+    ] = MAX_TRANSIENT_RETRIES + 1
     folder: Annotated[
         str | None,
         Field(description="Where calculations keep their files; null: matsearch-dft beside the store."),
@@ -188,6 +195,6 @@ class VerifySection(Section):
     def _potential_named(self) -> "VerifySection":
         if self.backend == "potential" and self.potential is None:
             raise ValueError(
-                "verify.potential: backend potential needs one, such as {name: chgnet, version: r2scan}"
+                "backend potential needs verify.potential, such as {name: chgnet, version: r2scan}"
             )
         return self

@@ -6,6 +6,7 @@ from matsearch.core.dft import DftSettings
 from matsearch.core.protocols import DftBackend
 from matsearch.core.verify_section import VerifySection
 from matsearch.store import absolute_uri
+from matsearch.verify.settings import with_tries
 
 FOLDER = "matsearch-dft"
 _SQLITE = "sqlite:///"
@@ -22,7 +23,7 @@ def settings_of(section: VerifySection) -> DftSettings:
     if section.backend == "vasp":
         from matsearch.graph.vasp import vasp_settings
 
-        return vasp_settings(section.vasp)
+        return with_tries(vasp_settings(section.vasp), section.run)
     return backend_of(section, Path(FOLDER)).settings
 
 

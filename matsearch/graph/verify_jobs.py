@@ -21,7 +21,7 @@ from matsearch.pipeline.rounds import plans_of
 from matsearch.pipeline.verification import conclude, plan_round, tasks_of
 from matsearch.store import open_repository
 from matsearch.store.journal import commit_journal
-from matsearch.verify.stage import commit, known_outcomes
+from matsearch.verify.stage import commit, end_key, known_outcomes
 
 _WHATEVER_HAPPENED = JobConfig(on_missing_references=OnMissing.NONE)
 """Of jobs that a failed one before them does not stop."""
@@ -49,7 +49,7 @@ def plan_verification(config: dict[str, Any], campaign_id: str, store: str) -> R
             return Response(output=_nobody(campaign_id, store))
         missing = missing_tasks(plan, repository)
         for task in missing:
-            repository.begin(task.key, owner_of(campaign_id))
+            repository.begin(end_key(task), owner_of(campaign_id))
     finally:
         repository.close()
     return Response(replace=_round_flow(plan, missing, search.verify, store))
@@ -93,7 +93,7 @@ def record_calculation(
 
 @job(output_schema=VerificationDocument, config=_WHATEVER_HAPPENED)
 def conclude_verification(
-    recorded: list[Any], campaign_id: str, number: int, store: str
+    recorded: list[Any], campaign_id: str, number: int, limits: dict[str, Any], store: str
 ) -> VerificationDocument:
     """Judge the candidates of a round by what was calculated.
 
@@ -103,13 +103,16 @@ def conclude_verification(
         Calculation documents of the round; None for those whose record failed.
     number : int
         The round.
+    limits : dict
+        Under which its calculations were carried out; those written down with the round may be lower.
     """
     repository = open_repository(store, create=False)
     try:
         for journal in filter(None, map(_journal_of, recorded)):
             commit_journal(journal, repository)
         record = stored_campaign(repository, campaign_id)
-        plan = next(plan for plan in plans_of(repository, campaign_id) if plan.round == number)
+        stored = next(plan for plan in plans_of(repository, campaign_id) if plan.round == number)
+        plan = stored.evolve(settings=stored.settings.evolve(limits=limits))
         conclude(record, plan, repository)
         return VerificationDocument(
             campaign_id=campaign_id,
@@ -144,7 +147,7 @@ def owner_of(campaign_id: str) -> str:
 def missing_tasks(plan: VerificationPlan, repository: Repository) -> list[DftTask]:
     """Return the distinct tasks of a round that have no end yet."""
     tasks = {task.key: task for task in tasks_of(plan, repository).values()}
-    known = known_outcomes(tasks, repository)
+    known = known_outcomes(tasks.values(), repository)
     return [task for key, task in tasks.items() if key not in known]
 
 
@@ -168,7 +171,7 @@ def _round_flow(
         record.name = f"record {task.label}"
         made.append(Flow([calculation, record], output=record.output, name=task.label))
         records.append(record.output)
-    last = conclude_verification(records, plan.campaign_id, plan.round, store)
+    last = conclude_verification(records, plan.campaign_id, plan.round, plan.settings.limits, store)
     last.name = f"conclude r{plan.round:02d}"
     return Flow([*made, last], output=last.output, name=f"{plan.campaign_id} r{plan.round:02d}")
 

@@ -136,7 +136,7 @@ def nobody_to_send(record: CampaignRecord, config: SearchConfig) -> NobodyToSend
 
 
 def _announce(plan: VerificationPlan, tasks: Mapping[str, DftTask], repository: Repository) -> None:
-    keys = {task.key for task in tasks.values()}
+    by_key = {task.key: task for task in tasks.values()}
     report(
         "verification-planned",
         campaign_id=plan.campaign_id,
@@ -145,8 +145,8 @@ def _announce(plan: VerificationPlan, tasks: Mapping[str, DftTask], repository: 
         functional=plan.settings.functional,
         candidates=len(plan.promoted),
         phases=len(plan.phases),
-        calculations=len(keys),
-        known=len(known_outcomes(keys, repository)),
+        calculations=len(by_key),
+        known=len(known_outcomes(by_key.values(), repository)),
         predicted_core_hours=plan.predicted_core_hours,
     )
 

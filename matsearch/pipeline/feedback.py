@@ -10,7 +10,7 @@ from matsearch.core.errors import SchemeMismatchError
 from matsearch.core.records import Candidate
 from matsearch.core.rounding import rounded
 from matsearch.core.schemes import get_scheme
-from matsearch.core.verified import Standing, Verified
+from matsearch.core.verified import CONTROL, Standing, Verified
 
 MOST_LINES = 8
 
@@ -27,7 +27,7 @@ _SAID = {
 def feedback_lines(candidates: Sequence[Candidate], settings: Sequence[DftSettings]) -> tuple[str, ...]:
     """Return at most ``MOST_LINES`` lines, the most telling first: where the prediction was furthest off.
 
-    Refutations begin, then come confirmations, the lowest first, hints, and what is left of the refutations. Failed
+    A control that is as unstable as predicted is no news. Refutations begin, then come confirmations, the lowest first, hints, and what is left of the refutations. Failed
     calculations say nothing of a crystal. The order of the candidates does not matter.
 
     Parameters
@@ -38,12 +38,17 @@ def feedback_lines(candidates: Sequence[Candidate], settings: Sequence[DftSettin
         Of the campaign's rounds: who said it.
     """
     names = {each.key: code_name(each) for each in settings}
+    candidates = [c for c in candidates if c.verification is None or _is_news(c.verification)]
     said = sorted((c for c in candidates if _energy(c) is not None), key=lambda c: c.candidate_id)
     refuted = sorted(_of(said, Standing.REFUTED), key=_error, reverse=True)
     confirmed = sorted(_of(said, Standing.CONFIRMED), key=_energy_of)
     hints = sorted(_of(said, Standing.INDICATIVE), key=_error, reverse=True)
     ordered = [*refuted[:_MOST_REFUTED], *confirmed, *hints, *refuted[_MOST_REFUTED:]]
     return tuple(_line(c, c.verification, names) for c in ordered[:MOST_LINES] if c.verification)
+
+
+def _is_news(verified: Verified) -> bool:
+    return verified.role != CONTROL or verified.standing is Standing.CONFIRMED
 
 
 def code_name(settings: DftSettings) -> str:

@@ -7,6 +7,7 @@ from matsearch.core.protocols import KnownPhase
 from matsearch.core.records import Candidate, KnownMatch
 from matsearch.core.thresholds import ENERGY_MATCH, NO_REWARD_FLAGS, REFUTED_FLAG
 from matsearch.core.verdict import Verdict
+from matsearch.core.verified import Standing
 from matsearch.crystal.known import embedded_set
 from matsearch.crystal.matching import first_match, mark_duplicates, same_crystal
 from matsearch.crystal.symmetry import prototype_label, spacegroup_symbol
@@ -31,7 +32,8 @@ def mark_all(screened: Sequence[Candidate], earlier: Sequence[Candidate], tools:
     # the matcher scales volumes, so a crystal like a flagged, exploded one must not vanish behind it
     for unreal in (False, True):
         duplicate_of |= _twins(
-            [c for c in earlier if _is_unreal(c) is unreal], [c for c in living if _is_unreal(c) is unreal]
+            [c for c in earlier if _is_unreal(c) is unreal or _is_confirmed(c)],
+            [c for c in living if _is_unreal(c) is unreal],
         )
     refuted = {c.candidate_id for c in earlier if REFUTED_FLAG in c.flags}
     marked = [_mark_one(c, duplicate_of.get(c.candidate_id), tools) if c.alive else c for c in screened]
@@ -46,6 +48,11 @@ def with_refuted_flag(candidate: Candidate) -> Candidate:
 def without_refuted_flag(candidate: Candidate) -> Candidate:
     """Return the candidate without the flag of those that DFT refuted."""
     return candidate.evolve(flags=tuple(flag for flag in candidate.flags if flag != REFUTED_FLAG))
+
+
+def _is_confirmed(candidate: Candidate) -> bool:
+    """Return whether a crystal was found to be real: its flags are gone, those of its copies are not."""
+    return candidate.verification is not None and candidate.verification.standing is Standing.CONFIRMED
 
 
 def _is_unreal(candidate: Candidate) -> bool:

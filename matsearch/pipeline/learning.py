@@ -18,12 +18,13 @@ from matsearch.pipeline.tools import build_tools
 
 _WEIGHT = {Standing.PENDING: 0, Standing.FAILED: 1}
 _ANSWERED = 2
+_FAILED_IN = "failed in round"
 
 
 def with_verdicts(candidates: Sequence[Candidate], judged: Mapping[str, Verified]) -> list[Candidate]:
     """Return the candidates with what was said of them: same length and order, those unchanged the same objects.
 
-    An answer stands until a later round has one; a calculation that failed or still runs replaces none. A survivor that
+    An answer stands until a later round has one; a calculation that failed later is named among its reasons. A survivor that
     was refuted gets ``REFUTED_FLAG``, and its copies with it; a later answer that is another one takes it away again.
     What was not believed until checked, and is confirmed, loses those flags. A control that lies over the threshold is
     what it was said to be, and gets no flag.
@@ -67,9 +68,22 @@ def learned_state(
 
 def _with_verdict(candidate: Candidate, new: Verified | None) -> Candidate:
     old = candidate.verification
-    if new is None or new == old or (old is not None and _weight(new) < _weight(old)):
+    if new is None or old is None:
+        return candidate if new is None else candidate.evolve(verification=new)
+    if _weight(new) >= _weight(old):
+        later = _failures(old) if new.round == old.round else ()
+        settled = new.evolve(reasons=(*new.reasons, *later))
+    elif new.standing is Standing.FAILED and _is_answer(old):
+        line = f"{_FAILED_IN} {new.round}: {new.reasons[0] if new.reasons else 'no reason given'}"
+        settled = old.evolve(reasons=tuple(dict.fromkeys((*old.reasons, line))))
+    else:
         return candidate
-    return candidate.evolve(verification=new)
+    return candidate if settled == old else candidate.evolve(verification=settled)
+
+
+def _failures(verified: Verified) -> tuple[str, ...]:
+    """Return the lines on later rounds that failed."""
+    return tuple(reason for reason in verified.reasons if reason.startswith(_FAILED_IN))
 
 
 def _weight(verified: Verified) -> tuple[int, int]:

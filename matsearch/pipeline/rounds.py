@@ -48,19 +48,19 @@ def tasks_of(plan: VerificationPlan, repository: Repository) -> dict[str, DftTas
 def calculations_of(repository: Repository, campaign_id: str) -> dict[str, DftOutcome]:
     """Return how the calculations of all rounds of a campaign ended, by task key; those without an end are left out."""
     plans = plans_of(repository, campaign_id)
-    keys = dict.fromkeys(task.key for plan in plans for task in tasks_of(plan, repository).values())
-    return known_outcomes(list(keys), repository)
+    tasks = [task for plan in plans for task in tasks_of(plan, repository).values()]
+    return known_outcomes(tasks, repository)
 
 
 def outcomes_of(plan: VerificationPlan, repository: Repository) -> dict[str, DftOutcome]:
     """Return how the calculations of a plan ended, by candidate id and phase id; those without an end are left out."""
     tasks = tasks_of(plan, repository)
-    known = known_outcomes([task.key for task in tasks.values()], repository)
+    known = known_outcomes(tasks.values(), repository)
     return {name: known[task.key] for name, task in tasks.items() if task.key in known}
 
 
 def is_finished(plan: VerificationPlan, repository: Repository) -> bool:
-    """Return whether every calculation of a plan has ended, well or not."""
+    """Return whether every calculation of a plan has ended under its limits, well or not."""
     return tasks_of(plan, repository).keys() == outcomes_of(plan, repository).keys()
 
 

@@ -55,7 +55,8 @@ def next_round(
     """Return the round of verification to carry out, without writing anything.
 
     A round of the same rule, settings and phases is gone on with until it is finished, and returned as it is as long as
-    the campaign has no further generation. Otherwise it is a new round, of candidates of finished generations that were
+    the campaign has no further generation. Its limits are those given now: under higher ones a round with calculations that
+    failed is not finished. Otherwise it is a new round, of candidates of finished generations that were
     not sent with these settings before.
 
     Parameters
@@ -85,7 +86,7 @@ def next_round(
         hull=reference_hull_of(record),
         cost=CostModel.default().fitted([o.calculation for o in done if o.calculation is not None]),
     )
-    alike = [plan for plan in plans if _is_alike(plan, inputs)]
+    alike = [plan.evolve(settings=settings) for plan in plans if _is_alike(plan, inputs)]
     rule = config.verify.promotion.model_dump(mode="json")
     for plan in reversed(alike):
         is_current = plan.generation == record.state.generation

@@ -83,7 +83,7 @@ def _rates(
         last.unique,
         sum(verified.role == SURVIVOR for verified in sent.values()),
         len(found),
-        unsent=_unsent(last),
+        unsent=_unsent(plans, sent),
         hits=hits,
     )
     if len(plans) > 1 or last.rule["sample"] != _STRATIFIED:
@@ -99,8 +99,17 @@ def _is_dft(plans: Sequence[VerificationPlan]) -> bool:
     return all(get_scheme(plan.settings.scheme_id).kind == "dft" for plan in plans)
 
 
-def _unsent(plan: VerificationPlan) -> int:
-    """Return how many survivors, flagged ones where the rule counts them, were left when a plan had chosen."""
+def _unsent(plans: Sequence[VerificationPlan], sent: Mapping[str, Verified]) -> int:
+    """Return how many survivors, flagged ones where the rule counts them, no round had sent when the last had chosen."""
+    plan = plans[-1]
+    now = {promoted.candidate_id for promoted in plan.promoted}
+    earlier = sum(verified.role == SURVIVOR for name, verified in sent.items() if name not in now)
     controls = len(plan.rule["strata"]) + 1
     left = sum(s.population - s.sent for i, s in enumerate(plan.strata) if i != controls)
-    return left + plan.left_out.get(DEARER_ALONE, 0)
+    before = earlier if _may_be_sent_again(plans) else 0
+    return max(left - before, 0) + plan.left_out.get(DEARER_ALONE, 0)
+
+
+def _may_be_sent_again(plans: Sequence[VerificationPlan]) -> bool:
+    """Return whether the last round's population holds what other settings were used for before."""
+    return any(plan.settings.key != plans[-1].settings.key for plan in plans)

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from matsearch.core.campaign import CampaignRecord
 from matsearch.core.dft import DftOutcome
 from matsearch.core.protocols import HullInfo
 from matsearch.core.records import Candidate
@@ -33,7 +32,6 @@ _COMPARED = {
 
 
 def verification_report(
-    record: CampaignRecord,
     candidates: Sequence[Candidate],
     plans: Sequence[VerificationPlan],
     outcomes: Mapping[str, DftOutcome],
@@ -57,7 +55,7 @@ def verification_report(
     said = {c.candidate_id: v for c, v in sent}
     known = {c.candidate_id for c, _ in sent if c.match and c.match.kind == "structure"}
     return VerificationReport(
-        rounds=tuple(_round(plan, int(record.config.get("seed", 0))) for plan in plans),
+        rounds=tuple(map(_round, plans)),
         sent=tuple(_sent(c, v, rows.get(c.candidate_id), chosen) for c, v in sent),
         errors=tuple(
             ErrorLine(of=of, **summary.document())
@@ -129,14 +127,14 @@ def _sent(
     )
 
 
-def _round(plan: VerificationPlan, seed: int) -> RoundNumbers:
+def _round(plan: VerificationPlan) -> RoundNumbers:
     roles = Counter(p.role for p in plan.promoted)
     same = meets_directly(plan.settings, HullInfo.model_validate(plan.hull))
     return RoundNumbers(
         round=plan.round,
         created_at=plan.created_at,
         generation=plan.generation,
-        rule=rule_words(plan.rule, seed),
+        rule=rule_words(plan.rule, plan.seed),
         settings=f"{plan.settings.code} {plan.settings.functional}",
         scheme_id=plan.settings.scheme_id,
         parameters=plan.settings.parameters,

@@ -13,6 +13,7 @@ from matsearch.core.verdict import FailureKind, Verdict
 from matsearch.core.verify_section import RunSection
 from matsearch.potentials import load_from
 from matsearch.potentials.frames import to_atoms
+from matsearch.verify.settings import with_tries
 from matsearch.verify.stage import STAGE
 from matsearch.verify.watch import EndedError, Watch, verdict
 
@@ -47,7 +48,7 @@ class PotentialBackend:
         self._limit_s = run.time_limit_h * 3600.0
         info = self._potential.info
         self.name = f"{info.name} {info.version}"
-        self.settings = DftSettings(
+        settings = DftSettings(
             code=info.name,
             functional=get_scheme(info.scheme_id).functional,
             scheme_id=info.scheme_id,
@@ -56,9 +57,10 @@ class PotentialBackend:
                 "sha256": info.sha256,
                 "relaxation": PROTOCOL,
                 "fmax": FMAX,
-                "max_steps": MAX_STEPS,
             },
+            limits={"max_steps": MAX_STEPS},
         )
+        self.settings = with_tries(settings, run)
 
     def require_ready(self) -> None:
         """Return if the potential computes here.
@@ -81,7 +83,7 @@ class PotentialBackend:
         if isinstance(made, Verdict):
             return DftOutcome(key=task.key, verdict=made, core_hours=core_hours)
         if isinstance(made, IonicSteps):
-            detail = f"fmax over {FMAX} eV/A after {MAX_STEPS} steps"
+            detail = f"fmax over {FMAX} eV/A after {_max_steps(task)} steps"
             failed = verdict(FailureKind.NOT_CONVERGED, detail)
             return DftOutcome(key=task.key, verdict=failed, unfinished=made, core_hours=core_hours)
         return DftOutcome(key=task.key, calculation=made.evolve(core_hours=core_hours), core_hours=core_hours)
@@ -103,7 +105,7 @@ class PotentialBackend:
                 raise
             return verdict(FailureKind.ISOLATED_ATOM, "an atom has no neighbour within the cut-off")
         if not converged:
-            return IonicSteps(frames=tuple(watch.frames), settings=self.settings, software=self.name)
+            return IonicSteps(frames=tuple(watch.frames), settings=task.settings, software=self.name)
         return self._calculation(task, watch.frames)
 
     def _calculation(self, task: DftTask, frames: list[Frame]) -> DftCalculation:
@@ -117,7 +119,7 @@ class PotentialBackend:
             stress=last.stress,
             magmoms=last.magmoms,
             frames=tuple(frames),
-            settings=self.settings,
+            settings=task.settings,
             run_type=self.settings.functional,
             software=self.name,
             n_electrons=0,
@@ -142,4 +144,8 @@ def _relax(atoms: "Atoms", task: DftTask, watch: Watch) -> bool:
     optimizer = BFGS(atoms if task.box else FrechetCellFilter(atoms), logfile=None, maxstep=0.1)
     # called at the geometry given, too, before anything moves
     optimizer.attach(watch)
-    return bool(optimizer.run(fmax=FMAX, steps=MAX_STEPS))
+    return bool(optimizer.run(fmax=FMAX, steps=_max_steps(task)))
+
+
+def _max_steps(task: DftTask) -> int:
+    return int(task.settings.limits["max_steps"])

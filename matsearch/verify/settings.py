@@ -10,7 +10,7 @@ from matsearch.core.errors import ConfigError, InputError
 from matsearch.core.keys import content_key
 from matsearch.core.rounding import rounded
 from matsearch.core.text import one_line
-from matsearch.core.verify_section import GpawSection
+from matsearch.core.verify_section import GpawSection, RunSection
 from matsearch.crystal.canonical import sorted_sites, structure_key
 from matsearch.verify.moments import says_something
 
@@ -45,24 +45,30 @@ def gpaw_settings(section: GpawSection, *, relax: bool = True) -> DftSettings:
         "smearing": section.smearing,
         "energy_convergence": 1e-5,  # eV a valence electron
         "density_convergence": 1e-4,  # electrons a valence electron
-        "max_scf_iterations": section.max_scf_iterations,
     }
+    limits = {"max_scf_iterations": section.max_scf_iterations}
     if relax:
         parameters |= {
             "optimizer": "BFGS, FrechetCellFilter",
             "fmax": section.fmax,
-            "max_steps": section.max_steps,
             "keep_symmetry": section.keep_symmetry,
             "symmetry_tolerance": _SYMMETRY_TOLERANCE,
         }
+        limits["max_steps"] = section.max_steps
     settings = DftSettings(
         code=GPAW,
         functional=section.functional,
         scheme_id=_SCHEMES[section.functional],
         parameters=parameters,
+        limits=limits,
     )
     require_cutoff(settings)
     return settings
+
+
+def with_tries(settings: DftSettings, run: RunSection) -> DftSettings:
+    """Return settings with the limit of how often a calculation is tried."""
+    return settings.evolve(limits={**settings.limits, "tries": run.tries})
 
 
 def require_cutoff(settings: DftSettings, elements: Iterable[str] = ()) -> None:

@@ -8,6 +8,7 @@ from pymatgen.core import Composition
 from matsearch.core.boundary import contained
 from matsearch.core.dft import DftOutcome, DftTask
 from matsearch.core.faults import boundary
+from matsearch.core.keys import content_key
 from matsearch.core.progress import report
 from matsearch.core.protocols import DftBackend, ResultCache
 from matsearch.core.verdict import MAX_TRANSIENT_RETRIES, FailureKind, Verdict
@@ -20,8 +21,8 @@ def carry_out(
 ) -> dict[str, DftOutcome]:
     """Return the outcome of each task by the name given, computed one after another where the cache has none.
 
-    Calculations that ended for want of time or memory, or were killed, are tried again, at most
-    ``MAX_TRANSIENT_RETRIES`` times together with those of earlier runs; then they end as ``gave_up``.
+    Calculations that ended for want of time or memory, or were killed, are tried again, as often as their limits say,
+    together with those of earlier runs; then they end as ``gave_up``. What failed under other limits is tried again.
 
     Parameters
     ----------
@@ -35,7 +36,7 @@ def carry_out(
         The campaign, for counting the work begun.
     """
     by_key = {task.key: task for task in tasks.values()}
-    outcomes = known_outcomes(by_key, cache)
+    outcomes = known_outcomes(by_key.values(), cache)
     missing = [task for key, task in by_key.items() if key not in outcomes]
     spent = 0.0
     for task in missing:
@@ -55,17 +56,33 @@ def carry_out(
     return {name: outcomes[task.key] for name, task in tasks.items()}
 
 
-def known_outcomes(keys: Iterable[str], cache: ResultCache) -> dict[str, DftOutcome]:
-    """Return the outcomes that need no further work by key: what is kept, and what was given up."""
-    asked = list(dict.fromkeys(keys))
-    kept = cache.get_results(asked)
-    known = {key: DftOutcome.model_validate(document) for key, document in kept.items()}
-    counts = cache.transient_counts(key for key in asked if key not in known)
-    known |= {key: _gave_up(key, n) for key, n in counts.items() if n > MAX_TRANSIENT_RETRIES}
-    return {key: known[key] for key in asked if key in known}
+def end_key(task: DftTask) -> str:
+    """Return the key of a task under its limits: of the work on it, and of an end other than a calculation.
+
+    A calculation has the key of the task alone. So other limits try again what failed, and nothing else.
+    """
+    return content_key("dft-end/1", [task.key, task.settings.limits])
 
 
-def commit(outcome: DftOutcome, cache: ResultCache, owner: str, task: DftTask | None = None) -> DftOutcome:
+def known_outcomes(tasks: Iterable[DftTask], cache: ResultCache) -> dict[str, DftOutcome]:
+    """Return the outcomes that need no further work by task key: what is kept, and what was given up.
+
+    A calculation goes before any other end; of ends under several limits that of the task named last counts.
+    """
+    asked = list(tasks)
+    kept = cache.get_results(key for task in asked for key in (task.key, end_key(task)))
+    counts = cache.transient_counts({task.key for task in asked if task.key not in kept})
+    known: dict[str, DftOutcome] = {}
+    for task in asked:
+        document = kept.get(task.key) or kept.get(end_key(task))
+        if document is not None:
+            known[task.key] = DftOutcome.model_validate(document)
+        elif counts.get(task.key, 0) >= _tries(task):
+            known[task.key] = _gave_up(task.key, counts[task.key])
+    return known
+
+
+def commit(outcome: DftOutcome, cache: ResultCache, owner: str, task: DftTask) -> DftOutcome:
     """Keep an outcome, and return it as it is kept.
 
     A transient end and a bug are counted and not kept: a bug must not be remembered as a property of the crystal. The last
@@ -73,19 +90,26 @@ def commit(outcome: DftOutcome, cache: ResultCache, owner: str, task: DftTask | 
 
     Parameters
     ----------
-    task : DftTask, optional
+    task : DftTask
         What was asked: an answer to something else is kept as a ``wrong_document`` of this task.
     """
-    outcome = outcome if task is None else checked(outcome, task)
+    outcome, work = checked(outcome, task), end_key(task)
     if outcome.verdict is not None and outcome.verdict.transient:
-        n = cache.transient_counts([outcome.key]).get(outcome.key, 0) + 1
-        outcome = outcome if n <= MAX_TRANSIENT_RETRIES else _gave_up(outcome.key, n, outcome)
+        # counted by the task: tries are not had anew under other limits
+        cache.put_transient(task.key, outcome.verdict, owner)
+        n = cache.transient_counts([task.key])[task.key]
+        outcome = outcome if n < _tries(task) else _gave_up(task.key, n, outcome)
     if outcome.verdict is not None and _passing(outcome.verdict):
-        cache.put_transient(outcome.key, outcome.verdict, owner)
-    elif not cache.put_result(outcome.key, outcome.document(), owner):
-        # somebody else was faster: the first answer is everybody's
-        return known_outcomes([outcome.key], cache).get(outcome.key, outcome)
-    return outcome
+        cache.put_transient(work, outcome.verdict, owner)
+        return outcome
+    if outcome.calculation is None:
+        new = cache.put_result(work, outcome.document(), owner)
+    else:
+        new = cache.put_result(task.key, outcome.document(), owner)
+        # the work on it ends too, and needs no second copy
+        cache.put_result(work, DftOutcome(key=task.key, core_hours=outcome.core_hours).document(), owner)
+    # where somebody else was faster, the first answer is everybody's
+    return outcome if new else known_outcomes([task], cache)[task.key]
 
 
 def checked(outcome: DftOutcome, task: DftTask) -> DftOutcome:
@@ -116,7 +140,7 @@ def _compositions(outcome: DftOutcome) -> list[Composition]:
 def _settled(task: DftTask, backend: DftBackend, cache: ResultCache, owner: str) -> DftOutcome:
     """Carry a task out until its end will stay, or there is no try left."""
     while True:
-        cache.begin(task.key, owner)
+        cache.begin(end_key(task), owner)
         report("verification-begun", code=backend.name, label=task.label)
         boundary("dft-begun")
         made = contained(STAGE, partial(backend.run, task))
@@ -126,6 +150,10 @@ def _settled(task: DftTask, backend: DftBackend, cache: ResultCache, owner: str)
         boundary("dft-committed")
         if outcome.verdict is None or not outcome.verdict.transient:
             return outcome
+
+
+def _tries(task: DftTask) -> int:
+    return int(task.settings.limits.get("tries", MAX_TRANSIENT_RETRIES + 1))
 
 
 def _passing(verdict: Verdict) -> bool:

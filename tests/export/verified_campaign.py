@@ -210,7 +210,6 @@ def candidates():
 
 def counted(crystals=None, plans=None, ended=None):
     return verification_report(
-        record(),
         candidates() if crystals is None else crystals,
         [plan()] if plans is None else plans,
         outcomes() if ended is None else ended,

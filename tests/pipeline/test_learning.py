@@ -147,6 +147,23 @@ def test_an_answer_stands_until_a_later_round_has_one(verdicts):
     assert (REFUTED_FLAG in batch[0].flags) == (last is not None and last.standing is Standing.REFUTED)
 
 
+def test_a_later_failure_is_named_and_takes_no_answer_away():
+    candidate = sample_candidate(energy_above_hull=0.01)
+    one, two = verified(Standing.CONFIRMED, 0.0), verified(Standing.FAILED, reasons=("time_out",), round=1)
+    batch = [candidate]
+    for verdict in (one, two, one, two):
+        batch = with_verdicts(batch, {candidate.candidate_id: verdict})
+    said = batch[0].verification
+    assert (said.standing, said.reasons) == (Standing.CONFIRMED, ("failed in round 1: time_out",))
+
+
+def test_a_control_that_is_as_unstable_as_predicted_is_no_news():
+    unstable = said(0, Standing.REFUTED, 0.4, role="control")
+    missed = said(1, Standing.CONFIRMED, 0.0, role="control")
+    (line,) = feedback_lines([unstable, missed], [PBE])
+    assert "confirmed" in line
+
+
 def test_other_flags_stay():
     candidate = strange()
     (refuted,) = with_verdicts([candidate], {candidate.candidate_id: verified(Standing.REFUTED, 0.3)})

@@ -81,7 +81,11 @@ def _cut_short(documents: list[Any], n_asked: int) -> Verdict:
     unconverged = [end for end in map(_unconverged, documents[-1:]) if end is not None]
     last = f", the last of {documents[-1].task_label} in {documents[-1].dir_name}" if documents else ""
     detail = f"{len(documents)} of {counted(n_asked, 'VASP calculation')} left a task document{last}"
-    return unconverged[0] if unconverged else _verdict(FailureKind.CALCULATION_FAILED, detail)
+    if unconverged:
+        return unconverged[0]
+    # without a single document a missing POTCAR or a killed job is as likely as the crystal: worth another try
+    kind = FailureKind.CALCULATION_FAILED if documents else FailureKind.WORKER_DIED
+    return _verdict(kind, detail)
 
 
 def _decisive(documents: list[Any]) -> list[Any]:

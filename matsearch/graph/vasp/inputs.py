@@ -77,7 +77,7 @@ def _readme(task: DftTask, section: VaspSection, folders: list[Path], functional
         f"{task.label}: inputs of {section.maker}, task {task.key}",
         "",
         "Run the folders in order. Before each but the first of a magnetic order: copy the CONTCAR of the one before",
-        "over POSCAR, and bring its WAVECAR and CHGCAR along. A Maker run by jobflow also adapts smearing and k-point",
+        "over POSCAR, and bring its WAVECAR and CHGCAR along where it wrote them. A Maker run by jobflow also adapts smearing and k-point",
         "spacing to the band gap that the one before found; these files hold what it would begin with.",
         "Make each POTCAR from the symbols in POTCAR.spec, of the release named here:",
         "",

@@ -14,7 +14,7 @@ from matsearch.verify.gpaw import process as processes
 from matsearch.verify.gpaw.folder import TaskFolder
 from matsearch.verify.gpaw.ready import Installation, available_cores, require_gpaw
 from matsearch.verify.gpaw.results import Failure, Result, Step, calculation_of, steps_of
-from matsearch.verify.settings import GPAW, gpaw_settings
+from matsearch.verify.settings import GPAW, gpaw_settings, with_tries
 from matsearch.verify.stage import STAGE
 
 _MEMORY_WORDS = ("MemoryError", "bad_alloc", "Cannot allocate memory", "oom-kill", "Out Of Memory")
@@ -45,7 +45,7 @@ class GpawBackend:
 
     def __init__(self, section: GpawSection, run: RunSection, folder: Path, *, relax: bool = True) -> None:
         self.name = f"{GPAW} {section.functional}"
-        self.settings = gpaw_settings(section, relax=relax)
+        self.settings = with_tries(gpaw_settings(section, relax=relax), run)
         self._run = run
         self._folder = folder
 
@@ -67,7 +67,7 @@ class GpawBackend:
         """Carry out one task with the settings that it names.
 
         Total for whatever a calculation comes to: time-outs, kills and failures are verdicts, and the next attempt goes on
-        from the last ionic step. A finished task is read from its folder.
+        from the last ionic step, also one that more ionic steps are allowed to. A finished task is read from its folder.
 
         Raises
         ------
@@ -187,9 +187,14 @@ class _Watch:
 
 
 def _finished(task: DftTask, folder: TaskFolder) -> DftCalculation | Verdict | None:
-    """Return what a folder with a whole result came to; None where there is work to do."""
+    """Return what a folder with a whole result came to; None where there is work to do.
+
+    Steps that ran out are the end only while no more are allowed than then.
+    """
     result, steps = folder.result(), folder.steps()
     if not isinstance(result, Result) or not steps:
+        return None
+    if not result.converged and task.settings.limits.get("max_steps", 0) > folder.max_steps():
         return None
     attempts = folder.attempts()
     return calculation_of(
@@ -206,7 +211,7 @@ def _failed(task: DftTask, verdict: Verdict, n_steps: int) -> Verdict:
     """Return the verdict of a worker; GPAW's own error says nothing of electrons that do not converge."""
     if verdict.kind is not FailureKind.SCF_NOT_CONVERGED:
         return verdict
-    n = task.settings.parameters["max_scf_iterations"]
+    n = task.settings.limits["max_scf_iterations"]
     detail = (
         f"the electrons did not converge in {counted(n, 'iteration')}, after {counted(n_steps, 'ionic step')}"
     )

@@ -94,6 +94,13 @@ class TaskFolder:
         """Return what the worker came to, None where there is nothing that can be read."""
         return read_result(self.result_path)
 
+    def max_steps(self) -> int:
+        """Return how many ionic steps the last attempt was allowed, 0 where that is not said."""
+        try:
+            return int(json.loads(self._task_path.read_bytes())["parameters"]["max_steps"])
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+            return 0
+
     def attempts(self) -> list[tuple[int, float]]:
         """Return cores and seconds of each attempt."""
         try:

@@ -226,6 +226,6 @@ def task_document(task: DftTask, magmoms: tuple[float, ...] | None) -> dict[str,
         "magmoms": magmoms,
         "functional": task.settings.functional,
         "hubbards": hubbards_of(task),
-        "parameters": task.settings.parameters,
+        "parameters": task.settings.parameters | task.settings.limits,
         "box": task.box,
     }

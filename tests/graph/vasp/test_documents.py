@@ -105,4 +105,4 @@ def test_what_is_no_document_is_a_verdict(silicon, task_of, garbled):
 
 @pytest.mark.parametrize("nothing", [None, [], [None, None]])
 def test_no_document_is_a_verdict(silicon, task_of, nothing):
-    assert calculation_from(nothing, task_of(silicon)).kind == FailureKind.CALCULATION_FAILED
+    assert calculation_from(nothing, task_of(silicon)).kind == FailureKind.WORKER_DIED

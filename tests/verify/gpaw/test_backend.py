@@ -129,16 +129,17 @@ def test_a_hanging_calculation_is_ended_with_all_its_children(fake_gpaw, backend
         "import signal; signal.signal(signal.SIGTERM, signal.SIG_DFL)\ntime.sleep(60)"
     )
     begun = time.monotonic()
-    outcome = backend(fake_gpaw(hang), time_limit_h=1.0 / 3600).run(task_of(aluminium()))
-    assert time.monotonic() - begun < 10
+    outcome = backend(fake_gpaw(hang), time_limit_h=2.0 / 3600).run(task_of(aluminium()))
+    took = time.monotonic() - begun
+    assert took < 30
     assert outcome.verdict.kind == FailureKind.TIME_OUT
     assert "1 ionic step done, forces up to 0.500 eV/A, stress up to 1.00 GPa" in outcome.verdict.detail
-    assert outcome.core_hours == pytest.approx(1 / 3600, rel=0.8)
+    assert 2.0 <= 3600 * outcome.core_hours <= took
     with pytest.raises(ProcessLookupError):
         _gone(int(mark.read_text()))
 
 
-def _gone(pid, patience=3.0):
+def _gone(pid, patience=10.0):
     """Raise ProcessLookupError as soon as a process has ended; a zombie has ended."""
     until = time.monotonic() + patience
     while time.monotonic() < until:
@@ -174,7 +175,7 @@ def test_the_worker_ends_when_nobody_attends(tmp_path):
     )
     child = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE)
     child.stdin.close()
-    assert child.wait(timeout=20) == 1
+    assert child.wait(timeout=60) == 1
 
 
 def test_each_new_step_is_said(fake_gpaw, backend, caplog, monkeypatch):
@@ -186,7 +187,7 @@ def test_each_new_step_is_said(fake_gpaw, backend, caplog, monkeypatch):
         ("Al1", 1, -3.5, 0.5),
         ("Al1", 2, -3.5, 0.5),
     ]
-    assert 0 < said[0]["core_hours"] < said[1]["core_hours"]
+    assert 0 < said[0]["core_hours"] <= said[1]["core_hours"]
 
 
 def test_a_folder_of_another_task_is_refused(fake_gpaw, backend):
