@@ -56,8 +56,8 @@ def next_round(
 
     A round of the same rule, settings and phases is gone on with until it is finished, and returned as it is as long as
     the campaign has no further generation. Its limits are those given now: under higher ones a round with calculations that
-    failed is not finished. Otherwise it is a new round, of candidates of finished generations that were
-    not sent with these settings before.
+    failed is not finished. Its predicted cost is that of what is not computed yet. Otherwise it is a new round, of
+    candidates of finished generations that were not sent with these settings before.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def next_round(
     for plan in reversed(alike):
         is_current = plan.generation == record.state.generation
         if plan.rule == rule and (is_current or not is_finished(plan, repository)):
-            return plan
+            return _with_cost(plan, inputs.cost, repository)
     plan = new_plan(inputs, len(plans), frozenset().union(*(_ids(plan) for plan in alike)))
     return _with_cost(plan, inputs.cost, repository) if plan.promoted else None
 

@@ -290,8 +290,9 @@ def test_the_command_reads_the_rounds_from_the_store(tmp_path, monkeypatch):
     planned = plan(promoted=tuple(plan().promoted[i] for i in (0, 8)), phases=())
     repository.put_candidates([candidate(0), candidate(8)])
     commit_plan(planned, repository)
-    key = tasks_of(planned, repository)[candidate(0).candidate_id].key
-    commit(DftOutcome(key=key, calculation=calculation(0), core_hours=0.05), repository, "test")
+    task = tasks_of(planned, repository)[candidate(0).candidate_id]
+    key = task.key
+    commit(DftOutcome(key=key, calculation=calculation(0), core_hours=0.05), repository, "test", task)
     repository.put_candidates(
         [candidate(0).evolve(verification=verified(0).evolve(calculation_key=key)), candidate(8)]
     )

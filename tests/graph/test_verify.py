@@ -22,6 +22,7 @@ from matsearch.pipeline.given_campaign import given_config
 from matsearch.pipeline.rounds import calculations_of, plans_of
 from matsearch.store import open_repository
 from matsearch.testing.samples import sample_structure
+from matsearch.verify import potential
 from matsearch.verify.settings import dft_task
 from tests.verifying import VERIFY, memory, standings, toy_backend, verified_in, work_in
 
@@ -108,6 +109,33 @@ def test_a_time_out_is_tried_again(begun):
     run_verification(begun.config, begun.id, begun.uri, backend=backend)
     assert standings(begun.uri, begun.id)["Ti2Al"] == "confirmed"
     assert work_in(begun.uri, begun.id).transient == MAX_TRANSIENT_RETRIES
+
+
+def test_more_tries_go_on_with_what_was_given_up_and_compute_nothing_else(begun):
+    run_verification(begun.config, begun.id, begun.uri, backend=Scripted({"Ti2Al": FailureKind.TIME_OUT}))
+    assert standings(begun.uri, begun.id)["Ti2Al"] == "failed"
+    backend = Scripted({"Ti2Al": FailureKind.TIME_OUT}, times=1)
+    backend.settings = backend.settings.evolve(limits=backend.settings.limits | {"tries": 6})
+    run_verification(begun.config, begun.id, begun.uri, backend=backend)
+    assert backend.asked == ["Ti2Al"] * 2
+    assert standings(begun.uri, begun.id)["Ti2Al"] == "confirmed"
+    repository = open_repository(begun.uri)
+    (plan,) = plans_of(repository, begun.id)
+    repository.close()
+    assert plan.settings.limits["tries"] == MAX_TRANSIENT_RETRIES + 1
+
+
+def test_the_graph_concludes_under_the_limits_given_now(begun, tmp_path, monkeypatch):
+    monkeypatch.setattr(potential, "MAX_STEPS", 1)
+    run_verification(begun.config, begun.id, begun.uri, jobstore=memory())
+    failed = standings(begun.uri, begun.id)
+    assert "failed" in failed.values()
+    monkeypatch.undo()
+    flow = VerifyMaker(store=begun.uri).make(begun.config.model_dump(mode="json"), begun.id)
+    run_locally(flow, store=memory(), log=False, ensure_success=True, root_dir=tmp_path)
+    assert standings(begun.uri, begun.id) == {"Ti2Al": "confirmed", "TiAl2": "confirmed", "TiAl": "refuted"}
+    work = work_in(begun.uri, begun.id)
+    assert (work.finished, work.lost) == (work.started, 0)
 
 
 def test_without_a_phase_of_the_facet_nothing_is_confirmed(begun):
@@ -233,12 +261,12 @@ def test_a_vasp_that_cannot_run_is_a_verdict_and_keeps_its_folder(tmp_path):
     backend = FlowBackend(section, tmp_path / "dft", memory())
     task = dft_task(sample_structure("Ti", "C", 4.33), backend.settings, "TiC")
     outcome = backend.run(task)
-    assert (outcome.key, outcome.verdict.kind) == (task.key, FailureKind.CALCULATION_FAILED)
+    assert (outcome.key, outcome.verdict.kind) == (task.key, FailureKind.WORKER_DIED)
     assert (tmp_path / "dft" / task.key[:16]).is_dir()
 
 
 def test_flows_do_not_stop_at_a_calculation_whose_jobs_fail(begun, tmp_path):
-    config = verification_config(begun.record, VERIFY | {"verify.backend": "vasp"})
+    config = verification_config(begun.record, VERIFY | {"verify.backend": "vasp", "verify.run.tries": 1})
     flow = VerifyMaker(store=begun.uri).make(config.model_dump(mode="json"))
     run_locally(flow, store=memory(), log=False, root_dir=tmp_path, create_folders=True)
     assert set(standings(begun.uri, begun.id).values()) == {"failed"}

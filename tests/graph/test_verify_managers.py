@@ -68,7 +68,7 @@ def test_fireworks_gives_the_standings_of_the_local_driver(begun, fireworks, tmp
 def test_a_failed_job_ends_as_a_verdict_under_fireworks(begun, fireworks):
     """No potentials are set up: the first of the three jobs of a crystal fails, and those after it."""
     alone = {"verify__backend": "vasp", "verify__promotion__survivors": 1, "verify__promotion__controls": 0}
-    config = document(begun.config, verify__phases=False, **alone)
+    config = document(begun.config, verify__phases=False, verify__run__tries=1, **alone)
     states = fireworks(VerifyMaker(store=begun.uri).make(config, begun.id))
     assert Counter(states.values()) == {"FIZZLED": 3, "COMPLETED": 5}
     assert states["conclude r00"] == "COMPLETED"

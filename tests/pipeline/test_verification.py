@@ -8,8 +8,9 @@ from matsearch.core.thresholds import REFUTED_FLAG
 from matsearch.core.verdict import FailureKind
 from matsearch.core.verified import Standing
 from matsearch.hull.sources import load_reference
-from matsearch.pipeline.rounds import calculations_of, commit_plan, is_finished, plans_of
+from matsearch.pipeline.rounds import calculations_of, commit_plan, is_finished, outcomes_of, plans_of
 from matsearch.pipeline.verification import conclude, next_round, plan_round, tasks_of
+from matsearch.verify.cost import CostModel
 from tests.pipeline.verifying import (
     PBE,
     PHASES,
@@ -149,7 +150,8 @@ def test_what_still_runs_stays_pending(repository, record, config):
         "Ti2C": Standing.CONFIRMED,
     }
     assert not is_finished(plan, repository)
-    assert plan_round(record, config, repository, PBE) == plan
+    rest = plan_round(record, config, repository, PBE)
+    assert rest.evolve(predicted_core_hours=plan.predicted_core_hours) == plan
     compute(plan, repository, {"Ti2Al": 0.3})
     conclude(record, plan, repository)
     assert Standing.PENDING not in standings(repository).values()
@@ -168,8 +170,41 @@ def test_a_finished_round_is_not_begun_again(repository, record, config):
     plan = plan_round(record, config, repository, PBE)
     compute(plan, repository, {})
     record = conclude(record, plan, repository)
-    assert plan_round(record, config, repository, PBE) == plan
-    assert len(plans_of(repository, record.campaign_id)) == 1
+    assert plan_round(record, config, repository, PBE) == plan.evolve(predicted_core_hours=0.0)
+    assert plans_of(repository, record.campaign_id) == [plan]
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_under_higher_limits_the_same_round_goes_on_with_what_failed(repository, record, config, later):
+    low, high = (PBE.evolve(limits={"max_steps": n, "tries": 3}) for n in (60, 120))
+    plan = plan_round(record, config, repository, low)
+    compute(plan, repository, {"Ti3Al": FailureKind.NOT_CONVERGED, "Ti2Al": 0.3, "Ti": 0.0})
+    record = conclude(record, plan, repository)
+    if later:
+        record = record.evolve(state=record.state.evolve(generation=2))
+        repository.save_state(record.state)
+    assert standings(repository)["Ti3Al"] is Standing.FAILED
+    (promoted,) = (p for p in plan.promoted if p.candidate_id == stored(repository)["Ti3Al"].candidate_id)
+    again = plan_round(record, config, repository, high)
+    assert (again.round, again.settings) == (plan.round, high)
+    # only what failed is still to be computed, and paid for
+    tasks = tasks_of(again, repository)
+    assert tasks.keys() - outcomes_of(again, repository).keys() == {promoted.candidate_id}
+    done = [o.calculation for o in calculations_of(repository, record.campaign_id).values() if o.calculation]
+    hours = CostModel.default().fitted(done).core_hours(tasks[promoted.candidate_id].structure, high)
+    assert again.predicted_core_hours == pytest.approx(hours)
+    assert plans_of(repository, record.campaign_id) == [plan]
+    assert plan.settings == low
+    compute(again, repository, {"Ti3Al": 0.03})
+    conclude(record, again, repository)
+    found = stored(repository)["Ti3Al"].verification
+    assert (found.standing, found.round, found.reasons) == (Standing.CONFIRMED, 0, ())
+    assert standings(repository)["Ti2Al"] is Standing.REFUTED
+    # the stored plan, under lower limits, sees the calculation too, and takes nothing back
+    outcomes = calculations_of(repository, record.campaign_id)
+    assert all(outcome.calculation is not None for outcome in outcomes.values())
+    conclude(record, plan, repository)
+    assert stored(repository)["Ti3Al"].verification == found
 
 
 def test_another_rule_sends_others_and_at_last_nobody(repository, record, tmp_path):

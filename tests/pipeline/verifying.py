@@ -11,6 +11,7 @@ from matsearch.core.verdict import FailureKind, Verdict
 from matsearch.hull.sources import load_reference
 from matsearch.pipeline.rounds import tasks_of
 from matsearch.testing.samples import sample_campaign, sample_candidate, sample_relaxation
+from matsearch.verify.stage import commit
 from tests.pipeline.evolution import DOCUMENT, crystal
 
 CAMPAIGN = "alloys-00000000"
@@ -104,7 +105,7 @@ def compute(plan, repository, above, skip=()):
         else:
             energy = PHASES.get(formula, HULL_AT.get(formula, 0.0) + said)
             outcome = DftOutcome(key=task.key, calculation=calculation(task, energy), core_hours=0.5)
-        repository.put_result(outcome.key, outcome.document(), "test")
+        commit(outcome, repository, "test", task)
 
 
 def calculation(task, energy_per_atom):

@@ -65,18 +65,74 @@ def test_it_gives_up_after_the_retries_and_says_so_ever_after(cache, task, other
     assert "scripted" in outcomes["one"].verdict.detail
     assert outcomes["two"].calculation is not None
     assert backend.keys == [task.key] * TRIES + [other.key]
-    assert known_outcomes([task.key], cache)[task.key] == outcomes["one"]
+    assert known_outcomes([task], cache)[task.key] == outcomes["one"]
     assert outcomes["one"].core_hours == 0.5
     later = ScriptedBackend()
     assert carry_out({"one": task}, later, cache, "c")["one"].verdict.kind is FailureKind.GAVE_UP
     assert later.keys == []
-    assert known_outcomes([task.key], cache)[task.key].verdict.kind is FailureKind.GAVE_UP
+    assert known_outcomes([task], cache)[task.key].verdict.kind is FailureKind.GAVE_UP
+
+
+def limited(task, **limits):
+    return task.evolve(settings=task.settings.evolve(limits=task.settings.limits | limits))
+
+
+@pytest.mark.parametrize("kind", ["not_converged", "scf_not_converged"])
+def test_other_limits_try_again_what_failed_and_nothing_else(cache, task, other, kind):
+    carry_out({"one": task, "two": other}, ScriptedBackend(kind), cache, "c")
+    more = {"one": limited(task, max_steps=900), "two": limited(other, max_steps=900)}
+    assert list(known_outcomes(more.values(), cache)) == [other.key]
+    failing = ScriptedBackend(kind)
+    assert carry_out(more, failing, cache, "c")["one"].verdict.kind == kind
+    assert failing.keys == [task.key]
+    most, backend = {"one": limited(task, max_steps=901), "two": other}, ScriptedBackend()
+    assert carry_out(most, backend, cache, "c")["one"].calculation is not None
+    assert backend.keys == [task.key]
+    # a calculation is the answer under any limits
+    assert known_outcomes([task], cache)[task.key].calculation is not None
+    work = cache.work_summary("c")
+    assert (work.finished, work.lost) == (work.started, 0) == (4, 0)
+
+
+def test_lower_limits_find_what_was_kept_under_them(cache, task):
+    higher = limited(task, max_steps=900)
+    carry_out({"one": task}, ScriptedBackend("not_converged"), cache, "c")
+    carry_out({"one": higher}, ScriptedBackend("scf_not_converged"), cache, "c")
+    kinds = [known_outcomes([t], cache)[task.key].verdict.kind for t in (task, higher)]
+    assert kinds == ["not_converged", "scf_not_converged"]
+    assert known_outcomes([higher, task], cache)[task.key].verdict.kind == "not_converged"
+
+
+def test_more_tries_go_on_counting(cache, task):
+    carry_out({"one": task}, ScriptedBackend(*["time_out"] * TRIES), cache, "c")
+    # steps have nothing to do with it
+    assert known_outcomes([limited(task, max_steps=900)], cache)[task.key].verdict.kind == "gave_up"
+    more, backend = limited(task, tries=TRIES + 2), ScriptedBackend(*["time_out"] * 9)
+    outcome = carry_out({"one": more}, backend, cache, "c")["one"]
+    assert len(backend.keys) == 2
+    assert outcome.verdict.kind is FailureKind.GAVE_UP
+    assert f"ended {TRIES + 2} times" in outcome.verdict.detail
+    assert known_outcomes([more], cache)[task.key] == outcome
+    assert f"ended {TRIES} times" in known_outcomes([task], cache)[task.key].verdict.detail
+    last = limited(task, tries=TRIES + 3)
+    assert carry_out({"one": last}, ScriptedBackend(), cache, "c")["one"].calculation is not None
+    work = cache.work_summary("c")
+    assert (work.started, work.lost) == (TRIES + 3, 0)
+
+
+def test_steps_that_ran_out_go_on_with_more(cache, rock_salt):
+    rock_salt.perturb(0.1, seed=1)
+    task, backend = limited(task_of(rock_salt, toy_backend().settings), max_steps=1), toy_backend()
+    assert carry_out({"one": task}, backend, cache, "c")["one"].verdict.kind is FailureKind.NOT_CONVERGED
+    more = limited(task, max_steps=500)
+    made = carry_out({"one": more}, backend, cache, "c")["one"].calculation
+    assert made.settings.limits["max_steps"] == 500
 
 
 def test_earlier_runs_count(cache, task):
     once = ScriptedBackend("time_out")
     commit(once.run(task), cache, "c", task)
-    assert known_outcomes([task.key], cache) == {}
+    assert known_outcomes([task], cache) == {}
     backend = ScriptedBackend(*["time_out"] * TRIES)
     carry_out({"one": task}, backend, cache, "c")
     assert len(backend.keys) == MAX_TRANSIENT_RETRIES
@@ -104,7 +160,7 @@ def test_a_bug_is_not_remembered_and_stops_nothing(cache, task, other, monkeypat
     assert outcomes["one"].verdict.kind is FailureKind.INTERNAL_ERROR
     assert "a bug" in outcomes["one"].verdict.traceback
     assert outcomes["two"].calculation is not None
-    assert known_outcomes([task.key], cache) == {}
+    assert known_outcomes([task], cache) == {}
     assert carry_out({"one": task}, ScriptedBackend(), cache, "c")["one"].calculation is not None
 
 
@@ -125,7 +181,7 @@ def test_another_crystals_answer_is_refused(cache, task, other):
         assert why in refused.verdict.detail
     assert checked(answer, other) is answer
     assert commit(answer.evolve(key=task.key), cache, "c", task).calculation is None
-    assert known_outcomes([task.key], cache)[task.key].verdict.kind is FailureKind.WRONG_DOCUMENT
+    assert known_outcomes([task], cache)[task.key].verdict.kind is FailureKind.WRONG_DOCUMENT
 
 
 def _with_other_settings(calculation):
@@ -146,7 +202,7 @@ def test_an_outcome_stored_before_steps_were_kept_opens(cache, task):
     document = ScriptedBackend("not_converged").run(task).document()
     del document["unfinished"]
     cache.put_result(task.key, document, "c")
-    assert known_outcomes([task.key], cache)[task.key].unfinished is None
+    assert known_outcomes([task], cache)[task.key].unfinished is None
 
 
 def test_the_first_answer_stays(cache, task):

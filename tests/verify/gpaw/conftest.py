@@ -6,7 +6,7 @@ import sys
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from matsearch.core.dft import DftSettings, DftTask
+from matsearch.core.dft import DftTask
 from matsearch.core.keys import content_key
 from matsearch.core.verify_section import GpawSection, RunSection
 from matsearch.crystal.canonical import structure_key
@@ -24,8 +24,9 @@ def aluminium(length=4.05):
 def task_of(structure, relax=False, key=None, magmoms=None, box=False, **parameters):
     """A task with any settings, also with those that are too coarse for a right answer."""
     settings = gpaw_settings(GpawSection(), relax=relax)
+    limits = settings.limits | {name: parameters.pop(name) for name in settings.limits if name in parameters}
     coarse = {"cutoff": 200.0, "kpoint_density": 1.0, **parameters}
-    settings = DftSettings(**{**settings.document(), "parameters": {**settings.parameters, **coarse}})
+    settings = settings.evolve(parameters=settings.parameters | coarse, limits=limits)
     key = key or content_key("test", [settings.key, structure_key(structure), magmoms, box])
     return DftTask(
         key=key,

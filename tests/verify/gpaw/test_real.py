@@ -60,6 +60,25 @@ def test_ionic_steps_that_run_out(backend):
 
 
 @pytest.mark.slow
+def test_more_ionic_steps_go_on_from_the_last(backend):
+    strained = aluminium()
+    strained.apply_strain(0.03)
+
+    def run(max_steps):
+        return backend().run(task_of(strained, relax=True, max_steps=max_steps, kpoint_density=1.5))
+
+    short = run(1)
+    assert short.verdict.kind == FailureKind.NOT_CONVERGED
+    assert len(short.unfinished.frames) == 2
+    made = run(20).calculation
+    assert made.frames[:2] == short.unfinished.frames
+    assert made.n_steps > 2
+    assert made.energy < short.unfinished.frames[-1].energy
+    assert made.core_hours > short.core_hours
+    assert run(1).calculation.frames == made.frames
+
+
+@pytest.mark.slow
 def test_a_killed_relaxation_goes_on_to_the_same_answer(tmp_path):
     task = relaxation()
 

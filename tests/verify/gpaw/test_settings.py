@@ -3,7 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 
+from matsearch.core.dft import DftSettings
 from matsearch.core.errors import ConfigError, InputError
+from matsearch.core.keys import content_key
 from matsearch.core.schemes import get_scheme
 from matsearch.core.verify_section import GpawSection
 from matsearch.crystal.canonical import sorted_sites
@@ -46,10 +48,24 @@ def test_a_low_cutoff_is_refused_for_cells_that_relax_and_for_hard_elements():
 
 
 def test_what_steers_a_relaxation_does_not_change_a_static_calculation():
-    one, other = GpawSection(fmax=0.1, max_steps=3), GpawSection()
+    one, other = GpawSection(fmax=0.1, keep_symmetry=False), GpawSection()
     assert gpaw_settings(one, relax=False).key == gpaw_settings(other, relax=False).key
     assert gpaw_settings(one).key != gpaw_settings(other).key
     assert len({gpaw_settings(GpawSection(**c)).key for c in ({}, {"cutoff": 800}, {"smearing": 0.1})}) == 3
+
+
+def test_limits_are_no_part_of_the_key():
+    lower = gpaw_settings(GpawSection(max_steps=3, max_scf_iterations=50))
+    assert lower.limits == {"max_steps": 3, "max_scf_iterations": 50}
+    assert lower.key == SETTINGS.key
+    assert dft_task(aluminium(), lower, "x").key == dft_task(aluminium(), SETTINGS, "x").key
+
+
+def test_the_key_of_settings_stored_without_limits_stays():
+    old = DftSettings(code="GPAW", functional="PBE", scheme_id="gpaw-pbe", parameters={"max_steps": 60})
+    document = old.document()
+    del document["limits"]
+    assert DftSettings.model_validate(document).key == content_key("dft-settings/1", document)
 
 
 def test_the_key_is_of_the_crystal_and_its_moments_not_of_the_order_or_the_label():
