@@ -35,6 +35,7 @@ _SENT_COLUMNS = (
     "id",
 )
 _PLAN_COLUMNS = ("#", "formula", "role", "predicted (eV/atom)", "probability", "core-hours", "id")
+_DENOMINATORS = ("sent", "survivors", "unique", "valid", "asked")
 _TO_THE_LEFT = {"formula", "role", "standing", "id"}
 
 
@@ -59,8 +60,7 @@ def print_verification(result: SearchResult, said: VerificationReport) -> None:
         f"{funnel.dft_confirmed} confirmed, {funnel.dft_indicative} indicative, {funnel.dft_refuted} refuted, "
         f"{funnel.dft_failed} failed."
     )
-    for rate in said.rates:
-        print_line(rate_words(rate))
+    _print_rates(said.rates)
     if said.beside:
         print_line(said.beside)
     print_line(core_hours_words(said))
@@ -103,7 +103,10 @@ def print_plan(plan: VerificationPlan, formulas: dict[str, str], config: SearchC
         print_line(f"{counted(len(plan.phases), 'reference phase')} to compute alike: {names}")
     if plan.left_out:
         print_line("Left out: " + ", ".join(f"{n} {reason}" for reason, n in plan.left_out.items()))
-    print_line(f"{figures(plan.predicted_core_hours)} core-hours predicted for what is not computed yet.")
+    print_line(
+        f"{figures(plan.predicted_core_hours)} core-hours predicted for what is not computed yet, each calculation within a "
+        f"factor of {plan.cost_factor:.1f} in two of three cases."
+    )
 
 
 def plan_document(plan: VerificationPlan, formulas: dict[str, str]) -> dict[str, Any]:
@@ -121,12 +124,29 @@ def plan_document(plan: VerificationPlan, formulas: dict[str, str]) -> dict[str,
     }
 
 
+def _print_rates(rates: Sequence[Rate]) -> None:
+    """Print a line a limit and a column a denominator; where strata allow an estimate for all, it goes first."""
+    columns = [name for name in _DENOMINATORS if any(rate.denominator == name for rate in rates)]
+    by_limit: dict[float, dict[str, Rate]] = {}
+    for rate in rates:
+        by_limit.setdefault(rate.limit or 0.0, {})[rate.denominator] = rate
+    rows = [
+        (f"{limit:g}", *(rate_words(of[name]) if name in of else "" for name in columns))
+        for limit, of in by_limit.items()
+    ]
+    print_line("Confirmed, percent, with exact 95 percent intervals:")
+    _print_table(("under (eV/atom)", *(f"of {name}" for name in columns)), rows)
+    if any(rate.denominator == "survivors" for rate in rates):
+        print_line("All but those of sent are estimated from the random samples of the strata.")
+    elif any(rate.is_lower_bound for rate in rates):
+        print_line(">=: survivors that were not sent may be right too; the intervals allow for all of them.")
+
+
 def rate_words(rate: Rate) -> str:
-    """Return a rate with its denominator and its interval."""
-    share = "unknown" if rate.estimate is None else f"{rate.estimate:.1%}"
-    note = f"; {rate.note}" if rate.note else ""
-    counts = f"{rate.count} of {rate.of}"
-    return f"{rate.name}: {share} ({counts}), 95 percent interval {rate.lower:.1%} to {rate.upper:.1%}{note}"
+    """Return a rate in percent with its interval; ``>=`` before a lower bound."""
+    share = "unknown" if rate.estimate is None else f"{100 * rate.estimate:.1f}"
+    bound = ">=" if rate.is_lower_bound else ""
+    return f"{bound}{share} ({100 * rate.lower:.1f}-{100 * rate.upper:.1f})"
 
 
 def print_next(result: SearchResult, said: VerificationReport, store: str) -> None:

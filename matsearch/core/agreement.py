@@ -18,6 +18,12 @@ class Rate(Record):
         ``DFT-confirmed of asked``.
     note : str
         What must be said with it; empty if nothing.
+    denominator : str
+        ``asked``, ``valid``, ``unique``, ``sent`` or ``survivors``.
+    limit : float or None
+        In eV/atom above the hull: what counts as a hit lies under it.
+    is_lower_bound : bool
+        Others, who were not sent, may be hits too.
     """
 
     count: int
@@ -27,6 +33,9 @@ class Rate(Record):
     upper: float
     name: str
     note: str = ""
+    denominator: str = ""
+    limit: float | None = None
+    is_lower_bound: bool = False
 
 
 class ErrorSummary(Record):

@@ -114,6 +114,9 @@ class VerificationPlan(Record):
     hull : dict
         The reference hull (HullInfo document).
     predicted_core_hours : float
+        Of what was not computed before.
+    cost_factor : float
+        Within which the cost of a calculation stays, up or down, in two of three cases.
     created_at : str
         Aware UTC, ISO 8601.
     seed : int
@@ -136,6 +139,7 @@ class VerificationPlan(Record):
     unique: int
     hull: dict[str, Any]
     predicted_core_hours: float
+    cost_factor: float = 1.0
     created_at: str
     seed: int = 0
     packages: dict[str, str | None] = {}

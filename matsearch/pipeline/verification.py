@@ -182,7 +182,8 @@ def _with_cost(plan: VerificationPlan, cost: CostModel, repository: Repository) 
     done = outcomes_of(plan, repository)
     waiting = {task.key: task for name, task in tasks_of(plan, repository).items() if name not in done}
     hours = sum(cost.core_hours(t.structure, plan.settings, box=t.box) for t in waiting.values())
-    return plan.evolve(predicted_core_hours=hours)
+    factors = [cost.factor(t.structure, plan.settings, box=t.box) for t in waiting.values()]
+    return plan.evolve(predicted_core_hours=hours, cost_factor=max(factors, default=1.0))
 
 
 def _verdicts(

@@ -47,8 +47,14 @@ def count_rates(
     known : collection of str
         Ids of the candidates that are known phases.
     """
-    every = [_rates(plans, sent, known, level) for level in _levels(plans, sent)]
-    return tuple(rate for rates in every for group in rates for rate in group)
+    levels = _levels(plans, sent)
+    every = [_rates(plans, sent, known, level) for level in levels]
+    return tuple(
+        rate.evolve(limit=level)
+        for level, rates in zip(levels, every, strict=True)
+        for group in rates
+        for rate in group
+    )
 
 
 def beside(

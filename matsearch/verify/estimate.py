@@ -56,6 +56,7 @@ def stratified_rate(strata: Sequence[StratumCount], hits: str = HITS, level: flo
         lower=lower,
         upper=upper,
         name=f"{hits} of {population} survivors, estimated from those sent",
+        denominator="survivors",
         note=f"nobody was sent of strata that hold {unseen} of them" if unseen else "",
     )
 
@@ -106,16 +107,18 @@ def dft_verified_rates(
     """
     rates = []
     for word, of in {"asked": asked, "valid": valid, "unique": unique}.items():
-        rate = plain_rate(confirmed, of, f"{hits} of {word}", level=level)
+        rate = plain_rate(confirmed, of, f"{hits} of {word}", level=level).evolve(denominator=word)
         if unsent:
             _, upper = exact_interval(min(confirmed + unsent, of), of, level)
             rate = rate.evolve(
                 name=f"at least, {hits} of {word}",
                 upper=upper,
+                is_lower_bound=True,
                 note=f"a lower bound: {unsent} more survivors were not sent, and the interval allows for all of them",
             )
         rates.append(rate)
-    return (*rates, plain_rate(confirmed, sent, f"{hits} of sent", level=level))
+    of_sent = plain_rate(confirmed, sent, f"{hits} of sent", level=level)
+    return (*rates, of_sent.evolve(denominator="sent"))
 
 
 def projected_rates(
@@ -144,6 +147,7 @@ def projected_rates(
             lower=rate.lower * population / of,
             upper=rate.upper * population / of,
             name=f"{hits} of {word}, estimated from those sent",
+            denominator=word,
             note="; ".join(filter(None, [note, rate.note])),
         )
         for word, of in {"asked": asked, "valid": valid, "unique": unique}.items()
