@@ -57,7 +57,7 @@ _OF_DISTINCT = {
     "metastable": "under 0.1 eV/atom above the hull",
     "near_stable": "under 0.03 eV/atom above the hull",
     "below_hull": "under 0 eV/atom; known phases met again are left out",
-    "flagged": "not believed until checked, and in none of the other counts of the distinct",
+    "flagged": "not believed until checked, or refuted by DFT: in none of the other counts of the distinct",
     "rediscovered": "known phases met by a crystal that does not descend from them",
     "kept": "known phases met again by their own descendants",
     "composition_and_energy_matched": "known phases of the same formula within 20 meV/atom, structure not known",

@@ -38,7 +38,7 @@ def test_a_campaign_is_verified_and_all_commands_show_it(searched, store, tmp_pa
     table = run(*[word for word in verify_arguments(store) if word != "--json"])
     assert "#  formula" in table.out
     assert "2 survivors sent: 2 confirmed." in table.out
-    assert "of sent: 100.0% (2 of 2)" in table.out
+    assert "100.0 (15.8-100.0)" in table.out
     assert "core-hours were spent" in table.out
     assert f"matsearch report {searched.id}" in table.out
     assert sum('"verification-calculated"' in line for line in table.err.splitlines()) == 0

@@ -151,7 +151,7 @@ def test_what_still_runs_stays_pending(repository, record, config):
     }
     assert not is_finished(plan, repository)
     rest = plan_round(record, config, repository, PBE)
-    assert rest.evolve(predicted_core_hours=plan.predicted_core_hours) == plan
+    assert rest.evolve(predicted_core_hours=plan.predicted_core_hours, cost_factor=plan.cost_factor) == plan
     compute(plan, repository, {"Ti2Al": 0.3})
     conclude(record, plan, repository)
     assert Standing.PENDING not in standings(repository).values()
@@ -170,7 +170,9 @@ def test_a_finished_round_is_not_begun_again(repository, record, config):
     plan = plan_round(record, config, repository, PBE)
     compute(plan, repository, {})
     record = conclude(record, plan, repository)
-    assert plan_round(record, config, repository, PBE) == plan.evolve(predicted_core_hours=0.0)
+    assert plan_round(record, config, repository, PBE) == plan.evolve(
+        predicted_core_hours=0.0, cost_factor=1.0
+    )
     assert plans_of(repository, record.campaign_id) == [plan]
 
 
