@@ -8,6 +8,7 @@ from typing import Any
 from jobflow import Flow, Job, JobStore, OnMissing, job, run_locally
 
 from matsearch.core.dft import UNFINISHED, DftOutcome, DftTask
+from matsearch.core.errors import DftError
 from matsearch.core.verdict import FailureKind, Verdict
 from matsearch.core.verify_section import VerifySection
 from matsearch.graph.backends import backend_of, require_ready, settings_of
@@ -102,6 +103,14 @@ class FlowBackend:
             Saying in one line what is missing, and the remedy.
         """
         require_ready(self._section)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            (self._folder / ".writable").touch()
+            (self._folder / ".writable").unlink()
+        except OSError as error:
+            raise DftError(
+                f"{self._folder} cannot be used: {error.strerror}", "choose another verify.run.folder"
+            ) from error
 
     def run(self, task: DftTask) -> DftOutcome:
         """Carry out one task."""

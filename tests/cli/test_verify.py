@@ -142,6 +142,7 @@ def test_a_search_that_finds_nobody_to_send_is_still_a_search(searched, tmp_path
         (("--backend", "vasp", "--set", "verify.vasp.maker=NoMaker"), "NoMaker"),
         (("--dry-run", "inputs", "--backend", "gpaw"), "--dry-run writes inputs of VASP"),
         (("--set", "verify.potential.name=nobody"), "nobody"),
+        (("--set", "verify.run.folder=/dev/null/x"), "/dev/null/x cannot be used"),
     ],
 )
 def test_what_cannot_work_is_one_line_and_writes_nothing(searched, store, words, reason):
