@@ -14,7 +14,7 @@ from matsearch.core.protocols import Repository
 from matsearch.core.text import counted
 from matsearch.core.verification import VerificationPlan
 from matsearch.graph.vasp import write_inputs
-from matsearch.pipeline.verification import tasks_of
+from matsearch.pipeline.rounds import tasks_of
 
 INDEX = "verification.json"
 

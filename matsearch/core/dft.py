@@ -76,6 +76,11 @@ class DftTask(Record):
     magmoms: tuple[float, ...] | None = None
     box: bool = False
 
+    @property
+    def folder_name(self) -> str:
+        """Of its files: the first 16 digits of its key."""
+        return self.key[:16]
+
 
 class IonicSteps(Record):
     """Steps of a calculation, however it ended: what a potential can learn from.

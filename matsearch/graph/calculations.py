@@ -16,8 +16,6 @@ from matsearch.graph.dft_documents import document_to_outcome
 from matsearch.graph.dft_makers import gpaw_job
 from matsearch.verify.stage import STAGE
 
-_FOLDER_DIGITS = 16
-
 
 @job
 def calculate(task: dict[str, Any], verify: dict[str, Any], folder: str) -> dict[str, Any]:
@@ -117,7 +115,7 @@ class FlowBackend:
         made = calculation_flow(task, self._section, self._folder)
         if self._section.backend == "vasp":
             # a job of an atomate2 Maker works in the folder it is run in, and each needs one of its own
-            own_folder = self._folder / task.key[:_FOLDER_DIGITS]
+            own_folder = self._folder / task.folder_name
             own_folder.mkdir(parents=True, exist_ok=True)
             run_quietly(made, self._jobstore, root_dir=own_folder, create_folders=True)
         else:

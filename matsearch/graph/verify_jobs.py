@@ -17,8 +17,8 @@ from matsearch.graph.backends import calculation_folder, settings_of
 from matsearch.graph.calculations import calculation_flow, outcome_of
 from matsearch.graph.jobs import cache_of
 from matsearch.graph.verify_documents import CalculationDocument, VerificationDocument
-from matsearch.pipeline.rounds import plans_of
-from matsearch.pipeline.verification import conclude, plan_round, tasks_of
+from matsearch.pipeline.rounds import plans_of, tasks_of
+from matsearch.pipeline.verification import conclude, plan_round
 from matsearch.store import open_repository
 from matsearch.store.journal import commit_journal
 from matsearch.verify.stage import commit, end_key, known_outcomes

@@ -19,7 +19,8 @@ from matsearch.graph.local import default_jobstore, leased
 from matsearch.graph.verify_jobs import owner_of, stored_campaign
 from matsearch.pipeline.campaign import open_campaign
 from matsearch.pipeline.given_campaign import given_campaign
-from matsearch.pipeline.verification import conclude, plan_round, tasks_of
+from matsearch.pipeline.rounds import tasks_of
+from matsearch.pipeline.verification import conclude, plan_round
 from matsearch.relax.engine import close_engines
 from matsearch.store import is_in_memory, open_repository
 from matsearch.verify.stage import carry_out, known_outcomes

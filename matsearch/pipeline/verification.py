@@ -28,8 +28,6 @@ from matsearch.verify.cost import CostModel
 from matsearch.verify.judging import judge
 from matsearch.verify.needed import meets_directly
 
-__all__ = ["conclude", "next_round", "plan_round", "tasks_of"]
-
 
 def plan_round(
     record: CampaignRecord, config: SearchConfig, repository: Repository, settings: DftSettings

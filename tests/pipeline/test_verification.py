@@ -8,8 +8,15 @@ from matsearch.core.thresholds import REFUTED_FLAG
 from matsearch.core.verdict import FailureKind
 from matsearch.core.verified import Standing
 from matsearch.hull.sources import load_reference
-from matsearch.pipeline.rounds import calculations_of, commit_plan, is_finished, outcomes_of, plans_of
-from matsearch.pipeline.verification import conclude, next_round, plan_round, tasks_of
+from matsearch.pipeline.rounds import (
+    calculations_of,
+    commit_plan,
+    is_finished,
+    outcomes_of,
+    plans_of,
+    tasks_of,
+)
+from matsearch.pipeline.verification import conclude, next_round, plan_round
 from matsearch.verify.cost import CostModel
 from tests.pipeline.verifying import (
     PBE,

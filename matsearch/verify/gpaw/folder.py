@@ -30,11 +30,11 @@ class TaskFolder:
     Parameters
     ----------
     parent : Path
-        Holds the folders of all tasks; this one's is named by the first 16 digits of its key.
+        Holds the folders of all tasks; this one's is named by its key.
     """
 
     def __init__(self, parent: Path, task: DftTask) -> None:
-        self.path = parent.expanduser().absolute() / task.key[:16]
+        self.path = parent.expanduser().absolute() / task.folder_name
         self.log = self.path / "worker.log"
         self._task = task
         self._attempts = self.path / "attempts.json"
